@@ -1,0 +1,69 @@
+"""Policy: every threshold, duration and bound that a person may set; versioned by its content."""
+
+import hashlib
+import tomllib
+from typing import Annotated, Literal
+
+import msgspec
+
+from detector.decision import Action
+
+Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Seconds = Annotated[int, msgspec.Meta(ge=1, le=366 * 86_400)]
+Step = Literal["allow", "perturb", "throttle", "block"]
+
+
+class BadPolicy(ValueError):  # noqa: N818  # named for what it says to the operator
+    """A policy that cannot be read; the message says which member is wrong and how."""
+
+
+class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What each standing means at the gateway."""
+
+    watched: Step = "allow"
+    suspected: Step = "throttle"
+    confirmed: Step = "block"
+
+
+class Durations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long each standing holds, in seconds of event time; doubled with every further episode up to `longest`."""
+
+    watched: Seconds = 24 * 3600
+    suspected: Seconds = 4 * 3600
+    confirmed: Seconds = 24 * 3600
+    longest: Seconds = 30 * 86_400
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The policy in force. The defaults carry the guarantee; no file is needed."""
+
+    alpha: Share = 0.001  # chance that an ordinary client is ever blocked, over its whole life
+    window: Annotated[int, msgspec.Meta(ge=8, le=256)] = 16  # scored queries judged together
+    watch: Annotated[float, msgspec.Meta(gt=0, le=20)] = 3.0  # nats of evidence in one kind: watched
+    shadow: bool = False  # record and deliver the detector's decisions, enforce none
+    actions: Actions = Actions()
+    durations: Durations = Durations()
+
+    @property
+    def version(self) -> str:
+        """12 hexadecimal digits of the content: equal policies have equal versions."""
+        canonical = msgspec.json.encode(self, order="deterministic")
+        return hashlib.blake2b(canonical, digest_size=6).hexdigest()
+
+    def action(self, standing: str) -> Action:
+        """Return the action for a standing's name; clear is always allow."""
+        return Action.parse(getattr(self.actions, standing, "allow"))
+
+    def seconds(self, standing: str, episode: int) -> int:
+        """Return how long `standing` holds in a client's `episode` (1, 2, …): doubled each time, capped."""
+        base: int = getattr(self.durations, standing)
+        doublings = min(max(episode - 1, 0), 20)  # 2^20 s is past any `longest`
+        return int(min(base << doublings, self.durations.longest))
+
+
+def parse(text: str) -> Policy:
+    """Read a policy from TOML. Raises BadPolicy with what is wrong and where."""
+    try:
+        return msgspec.convert(tomllib.loads(text), Policy)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BadPolicy(f"policy: {error}") from error
