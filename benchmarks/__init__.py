@@ -1,1 +1,4 @@
-"""Placeholder: the owner of this room writes its docstring."""
+"""Every figure that the documentation quotes comes from `python -m benchmarks NAME [--json OUT]`.
+
+A benchmark is one file here with `run(options) -> dict` and one line in `REGISTRY`.
+"""

@@ -1,0 +1,1 @@
+"""The door: command line, settings, embedded services, and how it is deployed."""
