@@ -1,0 +1,174 @@
+"""Fills the table of decisions and the keys from Kafka: everything first, then as it comes.
+
+One thread, its own consumer, no group. A lost connection leaves the last table in force, and says so: its age grows.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import structlog
+
+from detector.records import decode_decision, parse_decision_key
+from gateway.access import ApiKey, BadKey, KeyRing, read_entry
+from gateway.kafka import Away, Item, Reader, Topics, reading
+from gateway.table import DecisionTable
+
+POLL_SECONDS = 0.2
+LOOK_SECONDS = 2.0  # how often the end of the topics is asked for; the age of the table is known this well
+PRUNE_SECONDS = 60.0
+RETRY_SECONDS = 1.0
+
+State = Literal["connecting", "loading", "following", "lost", "stopped"]
+_log = structlog.get_logger("gateway.feed")
+
+
+@dataclass
+class Sinks:
+    """Where what is read goes. `keys` is None where keys come from a file; `applied` hears of each new decision."""
+
+    table: DecisionTable
+    keys: KeyRing | None = None
+    applied: Callable[[], None] = lambda: None
+
+
+@dataclass
+class Feed:
+    """The thread that follows the topics `decisions` and `keys`."""
+
+    bootstrap: str
+    topics: Topics
+    sinks: Sinks
+    state: State = "connecting"
+    why: str = ""  # what is wrong, while something is
+    unreadable: int = 0  # records of either topic that could not be read
+    _fresh_at: float | None = None  # monotonic s, when the table last was known to be complete
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _loaded: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self._thread.start()
+
+    def stop(self, seconds: float = 2.0) -> None:
+        """End the thread; waits at most `seconds`."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+        self.state = "stopped"
+
+    def wait_loaded(self, seconds: float) -> bool:
+        """Wait until everything was read once; tell whether it was."""
+        return self._loaded.wait(seconds)
+
+    def age(self) -> float | None:
+        """Return for how many seconds the table may have missed something; None before it was ever complete."""
+        return None if self._fresh_at is None else time.monotonic() - self._fresh_at
+
+    def _run(self) -> None:
+        names = (self.topics.decisions, self.topics.keys) if self.sinks.keys is not None else (self.topics.decisions,)
+        while not self._stop.is_set():
+            try:
+                with reading(self.bootstrap, names) as reader:
+                    self._load(reader)
+                    self._follow(reader)
+            except Away as away:
+                self._lost(str(away))
+                self._stop.wait(RETRY_SECONDS)
+
+    def _lost(self, why: str) -> None:
+        if why != self.why:  # once for each reason, not once a second
+            _log.warning("feed lost", why=why)
+        self.state, self.why = "lost", why
+
+    def _load(self, reader: Reader) -> None:
+        """Read to the end as it was when we connected. Keys are put in force together: an old state never flashes up."""
+        self.state = "loading"
+        keys: dict[str, ApiKey] = {}
+        while not self._stop.is_set():
+            for item in reader.poll(POLL_SECONDS):
+                self._take(item, keys)
+            if reader.at_end():
+                break
+        else:
+            return
+        if self.sinks.keys is not None:
+            self.sinks.keys.replace(keys)
+        self._complete()
+        self._loaded.set()
+        _log.info("feed loaded", decisions=len(self.sinks.table), keys=len(keys))
+
+    def _follow(self, reader: Reader) -> None:
+        looked = pruned = time.monotonic()
+        while not self._stop.is_set():
+            for item in reader.poll(POLL_SECONDS):
+                self._take(item, None)
+            now = time.monotonic()
+            if now - looked >= LOOK_SECONDS:
+                reader.look()
+                looked = now
+                if reader.at_end():
+                    self._complete()
+            if now - pruned >= PRUNE_SECONDS:
+                self.sinks.table.prune(time.time_ns() // 1000)
+                pruned = now
+
+    def _complete(self) -> None:
+        self._fresh_at = time.monotonic()
+        self.state, self.why = "following", ""
+
+    def _take(self, item: Item, loading: dict[str, ApiKey] | None) -> None:
+        try:
+            if item.topic == self.topics.keys:
+                self._take_key(item, loading)
+            else:
+                self._take_decision(item)
+        except ValueError as error:  # someone else's bad record; the rest must still come in
+            self.unreadable += 1
+            _log.error("unreadable record", topic=item.topic, why=str(error))
+
+    def _take_decision(self, item: Item) -> None:
+        if item.value is None:
+            self.sinks.table.forget(parse_decision_key(item.key or b""), time.time_ns() // 1000)
+        elif self.sinks.table.apply(decode_decision(item.value)):
+            self.sinks.applied()
+
+    def _take_key(self, item: Item, loading: dict[str, ApiKey] | None) -> None:
+        hash_ = _text(item.key)
+        if item.value is None:
+            self._forget_key(hash_, loading)
+            return
+        key = read_entry(item.value)
+        if key.hash != hash_:
+            raise BadKey("key: the record's key is not the hash it holds")
+        if loading is not None:
+            loading[key.hash] = key
+        elif self.sinks.keys is not None:
+            self.sinks.keys.apply(key)
+
+    def _forget_key(self, hash_: str, loading: dict[str, ApiKey] | None) -> None:
+        if loading is not None:
+            loading.pop(hash_, None)
+        elif self.sinks.keys is not None:
+            self.sinks.keys.forget(hash_)
+
+
+def _text(key: bytes | None) -> str:
+    return (key or b"").decode("utf-8", errors="replace").lower()
+
+
+def describe(feed: Feed | None) -> Mapping[str, object]:
+    """Return what /healthz says of the feed."""
+    if feed is None:
+        return {"state": "off"}
+    age = feed.age()
+    return {
+        "state": feed.state,
+        "why": feed.why,
+        "age_seconds": None if age is None else round(age, 3),
+        "unreadable": feed.unreadable,
+    }

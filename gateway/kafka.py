@@ -1,0 +1,213 @@
+"""Kafka as the gateway uses it: the only module here that imports the driver.
+
+Nothing here creates topics, and nothing here blocks a request. Constructors of kafka-python leak a thread when the
+brokers are away (3.0.12), so a plain connection is tried first.
+"""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+CONNECT_SECONDS = 2.0
+REQUEST_MS = 5_000  # for the answers to questions about offsets
+BLOCK_MS = 2_000  # for send() to learn a topic's partitions
+DELIVERY_MS = 600_000  # a record handed over is tried this long; the query log bounds how many wait
+RECORD_BYTES = 1_048_576  # the record size limit of the contract
+LINGER_MS = 5
+METADATA_MS = 30_000  # how soon new partitions are seen
+
+
+class Away(ConnectionError):
+    """Kafka cannot be reached, or does not answer as it should; the message says what failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Names of the topics a gateway uses; `prefix` keeps installations apart."""
+
+    prefix: str = ""
+
+    @property
+    def predictions(self) -> str:
+        """The query log."""
+        return f"{self.prefix}predictions"
+
+    @property
+    def decisions(self) -> str:
+        """Decisions, compacted."""
+        return f"{self.prefix}decisions"
+
+    @property
+    def keys(self) -> str:
+        """API keys by hash, compacted."""
+        return f"{self.prefix}keys"
+
+    @property
+    def gateway_status(self) -> str:
+        """What each gateway has applied, compacted."""
+        return f"{self.prefix}gateway_status"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One record of a compacted topic; `value` None is a tombstone."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+
+
+class Reader:
+    """Reads compacted topics from the beginning, and goes on. One thread uses it."""
+
+    def __init__(self, bootstrap: str, topics: tuple[str, ...]) -> None:
+        """Connect. Raises Away."""
+        _reach(bootstrap)
+        self._topics = topics
+        with _translated("connecting"):
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=bootstrap.split(","),
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                allow_auto_create_topics=False,
+                metadata_max_age_ms=METADATA_MS,
+                fetch_max_wait_ms=100,
+                max_poll_records=5_000,
+            )
+        self._assigned = self._partitions()
+        self._consumer.assign(sorted(self._assigned))
+        self._consumer.seek_to_beginning()
+        self._ends = self._end_offsets()
+
+    def poll(self, seconds: float) -> list[Item]:
+        """Return what has arrived, after at most `seconds`. A broker that is away looks like silence."""
+        with _translated("reading"):
+            records = self._consumer.poll(timeout_ms=int(seconds * 1000))
+        return [Item(one.topic, one.key, one.value) for batch in records.values() for one in batch]
+
+    def at_end(self) -> bool:
+        """Tell whether everything that was there at the last look() has been read."""
+        with _translated("reading"):
+            return all(self._consumer.position(at) >= end for at, end in self._ends.items())
+
+    def look(self) -> None:
+        """Ask how far the topics reach by now. Raises Away, also when they have got more partitions."""
+        if self._partitions() != self._assigned:
+            raise Away("topics have changed")
+        self._ends = self._end_offsets()
+
+    def close(self) -> None:
+        """Leave, quickly."""
+        with contextlib.suppress(KafkaError):
+            self._consumer.close(autocommit=False, timeout_ms=1_000)
+
+    def _partitions(self) -> frozenset[TopicPartition]:
+        with _translated("asking for partitions"):
+            found = {topic: self._consumer.partitions_for_topic(topic) for topic in self._topics}
+        missing = [topic for topic, partitions in found.items() if not partitions]
+        if missing:
+            raise Away(f"no topic {', '.join(missing)}")
+        return frozenset(TopicPartition(topic, number) for topic, numbers in found.items() for number in numbers)
+
+    def _end_offsets(self) -> dict[TopicPartition, int]:
+        with _translated("asking for offsets"):
+            return dict(self._consumer.end_offsets(sorted(self._assigned), timeout_ms=REQUEST_MS))
+
+
+@contextlib.contextmanager
+def reading(bootstrap: str, topics: tuple[str, ...]) -> Iterator[Reader]:
+    """Yield a Reader and close it, whatever happens. Raises Away."""
+    reader = Reader(bootstrap, topics)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+class Writer:
+    """Hands records to Kafka and counts what became of them. Connects when first used, in the caller's thread."""
+
+    def __init__(self, bootstrap: str, max_waiting: int) -> None:
+        self._bootstrap = bootstrap
+        self._producer: KafkaProducer | None = None
+        self._room = threading.Semaphore(max_waiting)
+        self._counts = threading.Lock()
+        self.written = 0  # acknowledged by Kafka
+        self.failed = 0  # given up after DELIVERY_MS
+
+    def send(self, topic: str, key: bytes, value: bytes, room_seconds: float = 1.0) -> None:
+        """Hand one record over; waits for room among those not acknowledged. Raises Away: then it was not taken."""
+        producer = self._connected()
+        if not self._room.acquire(timeout=room_seconds):
+            raise Away("Kafka does not acknowledge")
+        try:
+            future = producer.send(topic, key=key, value=value)
+        except KafkaError as error:
+            self._room.release()
+            raise Away(f"writing to {topic}: {error}") from error
+        future.add_callback(self._acknowledged)
+        future.add_errback(self._given_up)
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all is acknowledged; tell whether it was, in time."""
+        if self._producer is None:
+            return True
+        try:
+            self._producer.flush(timeout=max(seconds, 0.0))
+        except KafkaError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Leave without waiting; what is not acknowledged is lost."""
+        if self._producer is not None:
+            self._producer.close(timeout=0)
+            self._producer = None
+
+    def _connected(self) -> KafkaProducer:
+        if self._producer is None:
+            _reach(self._bootstrap)
+            with _translated("connecting"):
+                self._producer = KafkaProducer(
+                    bootstrap_servers=self._bootstrap.split(","),
+                    allow_auto_create_topics=False,
+                    linger_ms=LINGER_MS,
+                    compression_type="lz4",
+                    batch_size=128 * 1024,
+                    max_request_size=2 * RECORD_BYTES,
+                    max_block_ms=BLOCK_MS,
+                    delivery_timeout_ms=DELIVERY_MS,
+                    metadata_max_age_ms=METADATA_MS,
+                )
+        return self._producer
+
+    def _acknowledged(self, _metadata: object) -> None:
+        self._room.release()
+        with self._counts:
+            self.written += 1
+
+    def _given_up(self, _error: object) -> None:
+        self._room.release()
+        with self._counts:
+            self.failed += 1
+
+
+@contextlib.contextmanager
+def _translated(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except (KafkaError, OSError) as error:
+        raise Away(f"{doing}: {error or type(error).__name__}") from error
+
+
+def _reach(bootstrap: str) -> None:
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS):
+            return
+    raise Away(f"no broker answers at {bootstrap}")
