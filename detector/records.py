@@ -1,0 +1,243 @@
+"""The wire forms that Gamekeeper writes as JSON: query record, decision, API key, gateway status.
+
+Light on purpose (standard library and msgspec only): the gateway imports this on its request path.
+Reading query records, which needs numpy, is `detector.wire`.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeVar
+
+import msgspec
+
+from detector.decision import Action, Decision, Key, Origin, Scope
+
+CONTENT_TYPE_BATCH = "application/vnd.gamekeeper.batch+msgpack"
+DTYPES = ("uint8", "float16", "float32", "float64")  # of an input's data, little endian, row-major
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+_DIGITS_MAX = 6  # of a second: microseconds
+
+T = TypeVar("T")
+Step = Literal["allow", "perturb", "throttle", "block"]
+
+
+class BadRecord(ValueError):  # noqa: N818  # named for what it says to the reader
+    """A record of ours that cannot be read; the message names the member and the fault."""
+
+
+def parse_time(text: str) -> int:
+    """Return µs since 1970 UTC of an RFC 3339 time. Raises ValueError that says what is wrong with it."""
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError("not an RFC 3339 time")
+    fraction, offset = match.groups()
+    if offset is None:
+        raise ValueError("no offset")
+    if fraction is not None and len(fraction) > _DIGITS_MAX + 1:
+        raise ValueError("finer than microseconds")
+    if text[17:19] == "60":
+        raise ValueError("a leap second")
+    try:
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise ValueError("no such date or time of day") from None
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def format_time(time: int) -> str:
+    """Return `time`, µs since 1970 UTC, as RFC 3339 with `Z`; a fraction only where there is one.
+
+    Raises OverflowError outside the years 1 to 9999.
+    """
+    moment = _EPOCH + timedelta(microseconds=time)
+    return moment.replace(tzinfo=None).isoformat() + "Z"
+
+
+class Input(msgspec.Struct, frozen=True):
+    """What the client sent: `data` holds the little-endian row-major bytes (base64 in JSON)."""
+
+    shape: list[int]  # of one input, without a batch axis
+    dtype: str  # one of DTYPES
+    data: bytes
+
+
+class Output(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An answer: probabilities, or a label with or without its confidence (0..1)."""
+
+    probabilities: list[float] | None = None  # a single one is a binary score
+    label: int | str | None = None
+    confidence: float | None = None
+
+
+Served = Output
+
+
+class Enforced(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The decision that shaped what the client got."""
+
+    action: Step
+    decision: int | None = None
+    serial: int | None = None
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="v", tag=1, kw_only=True):
+    """One prediction, as a gateway logs it to the topic `predictions`; its Kafka key is the client."""
+
+    id: str  # a ULID or UUID best: its 16 bytes are kept; of anything else a hash
+    time: str  # RFC 3339, see format_time
+    model: str
+    client: str
+    model_version: str | None = None
+    tenant: str | None = None
+    source_ip: str | None = None
+    input: Input | None = None
+    output: Output | None = None  # the model's true answer; may be absent where status >= 400
+    served: Output | None = None  # what the client got, where that was something else
+    enforced: Enforced | None = None
+    status: int | None = None  # of the HTTP answer
+
+
+class ApiKey(msgspec.Struct, frozen=True, tag_field="v", tag=1, kw_only=True):
+    """A client's API key on the topic `keys`; its Kafka key is `hash`."""
+
+    hash: str  # SHA-256 of the key, hexadecimal
+    client: str
+    tenant: str | None = None
+    roles: tuple[str, ...] = ("predict",)
+    expires: str | None = None  # RFC 3339
+    revoked: bool = False
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """The newest decision that a gateway has taken into its table."""
+
+    id: int
+    serial: int
+
+
+class GatewayStatus(msgspec.Struct, frozen=True, tag_field="v", tag=1, kw_only=True):
+    """How a gateway is doing, on the topic `gateway_status`; its Kafka key is the gateway's name."""
+
+    gateway: str
+    time: str  # RFC 3339, when it was written
+    applied: Applied | None = None
+    decisions: int = 0  # in its table
+    table_age_seconds: float | None = None  # since it last heard from the topic `decisions`
+    dropped: int = 0  # query records it could not log since it started
+
+
+class _Decision(msgspec.Struct, frozen=True, tag_field="v", tag=1, kw_only=True):
+    id: int
+    serial: int
+    scope: str
+    value: str
+    model: str
+    action: str
+    until: str
+    origin: str
+    reason: str = ""
+    verdict: str | None = None
+    shadow: bool = False
+
+
+def encode_record(record: Record) -> bytes:
+    """Return the JSON of a query record."""
+    return msgspec.json.encode(record)
+
+
+def encode_decision(decision: Decision) -> bytes:
+    """Return the JSON of a decision, for the topic `decisions` and the push channel."""
+    wire = _Decision(
+        id=decision.id,
+        serial=decision.serial,
+        scope=decision.key.scope.value,
+        value=decision.key.value,
+        model=decision.key.model,
+        action=decision.action.word,
+        until=format_time(decision.until),
+        origin=decision.origin.value,
+        reason=decision.reason,
+        verdict=decision.verdict,
+        shadow=decision.shadow,
+    )
+    return msgspec.json.encode(wire)
+
+
+def decode_decision(data: bytes) -> Decision:
+    """Return the decision in `data`. Raises BadRecord."""
+    wire = _decode(data, _Decision)
+    try:
+        return Decision(
+            id=wire.id,
+            serial=wire.serial,
+            key=Key(Scope(wire.scope), wire.value, wire.model),
+            action=Action.parse(wire.action),
+            until=parse_time(wire.until),
+            origin=Origin(wire.origin),
+            reason=wire.reason,
+            verdict=wire.verdict,
+            shadow=wire.shadow,
+        )
+    except ValueError as error:
+        raise BadRecord(f"decision: {error}") from error
+
+
+def decision_key(decision: Decision) -> bytes:
+    """Return the Kafka key of a decision: compact JSON [scope, value, model]."""
+    return encode_key(decision.key)
+
+
+def encode_key(key: Key) -> bytes:
+    """Return a decision's key as its Kafka key: compact JSON [scope, value, model]."""
+    return msgspec.json.encode([key.scope.value, key.value, key.model])
+
+
+def parse_decision_key(data: bytes) -> Key:
+    """Return the key in a Kafka key, also of a tombstone. Raises BadRecord."""
+    scope, value, model = _decode(data, tuple[str, str, str])
+    try:
+        return Key(Scope(scope), value, model)
+    except ValueError as error:
+        raise BadRecord(f"decision key: {error}") from error
+
+
+def encode_api_key(key: ApiKey) -> bytes:
+    """Return the JSON of a row of the topic `keys`."""
+    return msgspec.json.encode(key)
+
+
+def decode_api_key(data: bytes) -> ApiKey:
+    """Return the row of the topic `keys` in `data`. Raises BadRecord, also for an expiry that is no time."""
+    key = _decode(data, ApiKey)
+    if key.expires is not None:
+        _check_time("expires", key.expires)
+    return key
+
+
+def encode_gateway_status(status: GatewayStatus) -> bytes:
+    """Return the JSON of a row of the topic `gateway_status`."""
+    return msgspec.json.encode(status)
+
+
+def decode_gateway_status(data: bytes) -> GatewayStatus:
+    """Return the row of the topic `gateway_status` in `data`. Raises BadRecord."""
+    status = _decode(data, GatewayStatus)
+    _check_time("time", status.time)
+    return status
+
+
+def _check_time(member: str, text: str) -> None:
+    try:
+        parse_time(text)
+    except ValueError as error:
+        raise BadRecord(f"{member}: {error}") from error
+
+
+def _decode(data: bytes, form: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=form)
+    except (ValueError, RecursionError) as error:  # msgspec's errors and UnicodeDecodeError are ValueErrors
+        raise BadRecord(f"not readable: {error}") from error
