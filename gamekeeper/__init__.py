@@ -1,1 +1,1 @@
-"""Placeholder: the owner of this room writes its docstring."""
+"""The door: command line, settings, and everything that runs the whole system on one machine."""

@@ -1,0 +1,37 @@
+"""The command `gamekeeper`. Each group of commands is a file in `gamekeeper/commands/`, registered here.
+
+Exit codes: 0 done, 1 failed (one line on stderr that says what and what to do), 2 wrong usage.
+"""
+
+import sys
+
+import typer
+
+from gamekeeper.commands import keys, learning, people, processes, system
+
+app = typer.Typer(
+    name="gamekeeper",
+    help="Tells honest clients of a machine-learning model from clients who are stealing it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    add_completion=False,
+)
+for group in (system, processes, learning, people):
+    group.register(app)
+app.add_typer(keys.app, name="keys")
+app.add_typer(learning.population_app, name="population")
+
+
+def main() -> None:
+    """Run the command line; a failure that has a name becomes one line and exit code 1."""
+    try:
+        app()
+    except Exception as error:
+        from gamekeeper.failures import explain  # noqa: PLC0415  # heavy, and only needed here
+
+        line = explain(error)
+        if line is None:
+            raise
+        sys.stderr.write(f"gamekeeper: {line}\n")
+        sys.exit(1)

@@ -1,0 +1,85 @@
+"""What several commands need: settings with a log, the policy, the engine, durations, who is asking."""
+
+import getpass
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from detector.policy import BadPolicy, Policy, parse
+from gamekeeper import logs
+from gamekeeper.settings import Settings, load
+
+if TYPE_CHECKING:
+    from consumers.store.facts import Channels
+    from consumers.store.people import Said
+    from sqlalchemy import Engine
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def settings() -> Settings:
+    """Return the settings and start the log in the form that they ask for."""
+    found = load()
+    logs.configure(found.log_format)
+    return found
+
+
+def policy(found: Settings) -> Policy:
+    """Return the policy in force: that of the file, or the built-in one. Raises BadPolicy."""
+    if found.policy is None:
+        return Policy()
+    try:
+        return parse(found.policy.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadPolicy(f"policy: {found.policy} cannot be read ({error.strerror}); mend GAMEKEEPER_POLICY") from error
+
+
+def engine(found: Settings) -> "Engine":
+    """Return a database engine."""
+    from consumers.store.engine import connect  # noqa: PLC0415
+
+    return connect(found.need_database(), found.schema)
+
+
+def channels(found: Settings) -> "Channels":
+    """Return where decisions and alerts are owed to."""
+    from consumers.store.facts import Channels  # noqa: PLC0415
+
+    pushes = tuple(f"push:{name}" for name in found.push)
+    return Channels(decisions=("topic", *pushes), alerts=tuple(f"webhook:{name}" for name in found.webhooks))
+
+
+def said(why: str) -> "Said":
+    """Return who is asking (the operating system's user) and why, for the audit log."""
+    from consumers.store.people import Said  # noqa: PLC0415
+
+    return Said(who=getpass.getuser(), why=why)
+
+
+def duration(text: str | None) -> int | None:
+    """Return seconds of "90s", "30m", "4h" or "7d"; None stays None. Raises typer.BadParameter."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,8})([smhd])", text)
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is not a duration such as 90s, 30m, 4h or 7d")
+    return int(match[1]) * UNITS[match[2]]
+
+
+def moment(time_us: int | None) -> str:
+    """Return a time (µs since 1970) as people read it, in UTC."""
+    return "" if time_us is None else f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def with_policy(found: Settings, file: Path) -> Settings:
+    """Return the settings with another policy file."""
+    return replace(found, policy=file)
+
+
+def after(seconds: int) -> int:
+    """Return the time (µs since 1970) `seconds` from now."""
+    return int((datetime.now(UTC).timestamp() + seconds) * 1e6)

@@ -1,0 +1,114 @@
+"""The long-running processes. SIGTERM: finish the batch, leave the group, exit 0."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from gamekeeper.commands import common
+from gamekeeper.settings import BadSetting, Settings
+
+if TYPE_CHECKING:
+    from consumers.channels.push import Push
+    from consumers.channels.webhook import Webhook
+
+PANEL = "Processes"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for command in (detect, deliver, gateway, api):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def detect() -> None:
+    """Read predictions, reach verdicts, write them to Postgres. Start as many as there are partitions, if need be."""
+    settings = common.settings()
+    policy = common.policy(settings)
+    from consumers.kafka import KafkaSettings, Topics  # noqa: PLC0415
+
+    from consumers import detect as process  # noqa: PLC0415
+
+    process.run(
+        process.DetectSettings(
+            kafka=KafkaSettings(settings.need_bootstrap()),
+            database=settings.need_database(),
+            schema=settings.schema,
+            group=settings.group,
+            topic=Topics(settings.topic_prefix).predictions,
+            policy=policy,
+            channels=common.channels(settings),
+            metrics_port=settings.metrics_port,
+            metrics_host=settings.metrics_host,
+        )
+    )
+
+
+def deliver() -> None:
+    """Send decisions to the gateways and alerts to people; expire decisions by the clock."""
+    settings = common.settings()
+    from consumers.kafka import KafkaSettings, Topics  # noqa: PLC0415
+
+    from consumers import deliver as process  # noqa: PLC0415
+
+    process.run(
+        process.DeliverSettings(
+            kafka=KafkaSettings(settings.need_bootstrap()),
+            database=settings.need_database(),
+            schema=settings.schema,
+            topics=Topics(settings.topic_prefix),
+            pushes=_pushes(settings),
+            webhooks=_webhooks(settings),
+            channels=common.channels(settings),
+            metrics_port=settings.metrics_port,
+            metrics_host=settings.metrics_host,
+        )
+    )
+
+
+def _pushes(settings: Settings) -> "tuple[Push, ...]":
+    from consumers.channels.push import Push  # noqa: PLC0415
+
+    return tuple(Push(name, url, settings.push_token or "") for name, url in settings.push.items())
+
+
+def _webhooks(settings: Settings) -> "tuple[Webhook, ...]":
+    from consumers.channels.webhook import Webhook  # noqa: PLC0415
+
+    if settings.webhooks and settings.webhook_secret is None:
+        raise BadSetting("GAMEKEEPER_WEBHOOK_SECRET is not set; alerts to GAMEKEEPER_WEBHOOKS must be signed (whsec_…)")
+    secret, private = settings.webhook_secret or "", settings.webhook_private
+    return tuple(Webhook(name, url, secret, private) for name, url in settings.webhooks.items())
+
+
+def gateway() -> None:
+    """Serve the Keras models of a folder, enforce decisions, log every prediction. Needs no database."""
+    settings = common.settings()
+    if settings.models is None:
+        raise BadSetting("GAMEKEEPER_MODELS is not set; set it to a folder of .keras files")
+    from gateway import app as process  # noqa: PLC0415
+    from gateway.kafka import Topics  # noqa: PLC0415
+    from gateway.settings import GatewaySettings  # noqa: PLC0415
+
+    process.run(
+        GatewaySettings(
+            models=settings.models,
+            bootstrap=settings.need_bootstrap(),
+            topics=Topics(settings.topic_prefix),
+            name=settings.gateway_name,
+            host=settings.gateway_host,
+            port=settings.gateway_port,
+            push_token=settings.push_token,
+            fail_open=settings.gateway_fail_open,
+        )
+    )
+
+
+def api() -> None:
+    """Serve health and metrics for people and their tools."""
+    settings = common.settings()
+    database = settings.need_database()
+    from consumers import api as process  # noqa: PLC0415
+
+    process.run(
+        process.ApiSettings(database=database, schema=settings.schema, host=settings.api_host, port=settings.api_port)
+    )

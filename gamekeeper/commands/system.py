@@ -1,0 +1,86 @@
+"""The whole system on this machine, and what prepares and describes it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gamekeeper.commands import common
+from gamekeeper.settings import described
+
+PANEL = "System"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for command in (demo, up, topics, migrate, settings, warm):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def demo(
+    seconds: Annotated[int, typer.Option(min=20, max=3600, help="How long honest clients and thieves ask.")] = 60,
+    json: Annotated[Path | None, typer.Option(help="Write the outcome here too.")] = None,
+) -> None:
+    """Show the whole system on this machine, on real data, with honest clients and thieves. Ends by itself.
+
+    Exit code 0 only if no honest client was blocked, the thieves were, and every record written was read.
+    """
+    found = common.settings()
+    from gamekeeper.demo import run  # noqa: PLC0415
+
+    raise typer.Exit(run.run(found, seconds, json))
+
+
+def up(
+    data: Annotated[Path | None, typer.Option(help="Folder that holds everything (default: GAMEKEEPER_DATA).")] = None,
+    endpoints: Annotated[Path | None, typer.Option(help="Write here, when all is ready, where everything is.")] = None,
+) -> None:
+    """Run the whole system on this machine until Ctrl-C; a process that dies is started again."""
+    found = common.settings()
+    from gamekeeper import up as whole  # noqa: PLC0415
+
+    whole.run(found, data or found.data, endpoints)
+
+
+def topics() -> None:
+    """Make the Kafka topics with the right settings, and check those that are there."""
+    found = common.settings()
+    from consumers.kafka import KafkaSettings  # noqa: PLC0415
+
+    from consumers import topics as kafka_topics  # noqa: PLC0415
+
+    states = kafka_topics.ensure(KafkaSettings(found.need_bootstrap()), found.partitions, found.topic_prefix)
+    table = Table("topic", "partitions", "made now", "differs")
+    for state in states:
+        table.add_row(state.name, str(state.partitions), "yes" if state.created else "no", "; ".join(state.differences))
+    Console().print(table)
+    if any(state.differences for state in states):
+        raise typer.Exit(1)
+
+
+def migrate() -> None:
+    """Bring the Postgres schema to the newest version. Safe to run twice, and at once."""
+    found = common.settings()
+    from consumers.store.migrate import newest, upgrade  # noqa: PLC0415
+
+    for note in upgrade(found.need_database(), found.schema):
+        typer.echo(note)
+    typer.echo(f"schema {found.schema} is at {newest()}")
+
+
+def settings() -> None:
+    """List every setting with its value and where that came from. Secrets are hidden."""
+    table = Table("setting", "value", "from", "meaning")
+    for setting, value, origin in described():
+        table.add_row(setting.name, value, origin, setting.meaning)
+    Console().print(table)
+
+
+def warm() -> None:
+    """Compile the detector's kernels into the cache on disk, so that `detect` starts at full speed."""
+    from detector.warm import warm as compile_kernels  # noqa: PLC0415
+
+    compile_kernels()
+    typer.echo("kernels are compiled")

@@ -1,0 +1,36 @@
+"""Failures: what went wrong, as one line that says what to do.
+
+Anything not named here is a defect of ours and shows its traceback.
+"""
+
+from consumers.store.facts import Missing
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from consumers.store.engine import BadDatabase
+from detector.policy import BadPolicy
+from detector.population import BadPopulation
+from gamekeeper.settings import BadSetting
+
+
+class Failure(RuntimeError):  # noqa: N818  # named for what it says to the operator
+    """A command could not do what it was asked; the message is the one line."""
+
+
+SAID_WELL = (Failure, BadSetting, BadPolicy, BadPopulation, BadDatabase, Missing)
+
+
+def explain(error: Exception) -> str | None:
+    """Return the line for `error`, or None when it is a defect of ours."""
+    if isinstance(error, SAID_WELL) or getattr(error, "for_people", False):
+        return str(error)
+    if isinstance(error, OperationalError):
+        return f"Postgres: {_first_line(error.orig)}; check DATABASE_URL and that the server runs"
+    if isinstance(error, ProgrammingError):
+        return f"Postgres: {_first_line(error.orig)}; is the schema there? Run `gamekeeper migrate`"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'system'}: {error.strerror or error}"
+    return None
+
+
+def _first_line(error: BaseException | None) -> str:
+    return str(error).strip().splitlines()[0] if error and str(error).strip() else "no answer"

@@ -1,0 +1,243 @@
+"""`gamekeeper up`: the whole system on one machine, until Ctrl-C.
+
+Embedded Kafka and Postgres (or those that the settings name), the schema, the topics, the demo's model with a
+population learnt beforehand and three client keys, then `detect`, `deliver`, `api` and `gateway` as processes.
+"""
+
+import json
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from consumers.kafka import KafkaSettings
+from consumers.store.people import Said
+from rich.console import Console
+from sqlalchemy import Engine
+
+from consumers import topics
+from consumers.store import keys, populations
+from consumers.store.engine import connect
+from consumers.store.migrate import upgrade
+from detector.population import load
+from gamekeeper import embedded
+from gamekeeper.demo import assets
+from gamekeeper.settings import Settings, child_environment
+from gamekeeper.supervisor import Spec, Supervisor
+
+Beat = Callable[[str], None]
+READY_SECONDS = 110.0
+CLIENTS = ("client-1", "client-2", "client-3")
+PROCESSES = ("detect", "deliver", "api", "gateway")
+WHO = Said(who="gamekeeper up", why="first start")
+_TEND_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The Kafka and the Postgres in use, and our own processes' ports and secrets."""
+
+    bootstrap: str
+    database: str
+    ports: Mapping[str, int]  # of each process: where it answers /healthz
+    push_token: str
+
+
+def run(settings: Settings, data: Path, endpoints: Path | None) -> None:
+    """Run until SIGINT or SIGTERM. Raises NotReady, and whatever says that a part cannot start."""
+    console = Console(stderr=True)
+    data = data.expanduser().resolve()
+    data.mkdir(parents=True, exist_ok=True)
+    if endpoints:
+        endpoints.unlink(missing_ok=True)  # a stale one would say "ready" too early
+    with (
+        _status(console) as beat,
+        services(settings, data, beat) as (bootstrap, database),
+        stopped_by_signal() as asked,
+    ):
+        supervisor = Supervisor()
+        try:
+            kept = _prepare(settings, data, Parts(bootstrap, database, free_ports(), ""), beat)
+            for spec in specs(settings, kept.parts, data, kept.models):
+                supervisor.start(spec)
+            supervisor.wait_ready(READY_SECONDS, beat)
+            _announce(kept, data, endpoints, console)
+            _tend(supervisor, asked, beat)
+        finally:
+            beat("stopping")
+            supervisor.stop()
+
+
+@contextmanager
+def services(settings: Settings, data: Path, beat: Beat) -> Iterator[tuple[str, str]]:
+    """Yield Kafka's bootstrap servers and Postgres's URL: those of the settings, else embedded ones in `data`."""
+    with ExitStack() as stack:
+        database = settings.database or stack.enter_context(embedded.postgres(data / "postgres", beat))
+        bootstrap = settings.bootstrap or stack.enter_context(embedded.kafka(data / "kafka", beat, settings.cache))
+        yield bootstrap, database
+
+
+@contextmanager
+def stopped_by_signal() -> Iterator[list[int]]:
+    """Yield a list to which the number of a received SIGINT or SIGTERM is appended."""
+    received: list[int] = []
+
+    def remember(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def free_ports() -> dict[str, int]:
+    """Return a free port for each process."""
+    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in PROCESSES}
+    ports = {name: held.getsockname()[1] for name, held in sockets.items()}
+    for held in sockets.values():
+        held.close()
+    return ports
+
+
+def specs(settings: Settings, parts: Parts, data: Path, models: Path) -> list[Spec]:
+    """Return how to run each of our processes."""
+    logs = data / "logs"
+    logs.mkdir(exist_ok=True)
+    found = []
+    for name in PROCESSES:
+        command = (sys.executable, "-m", "gamekeeper", name)
+        found.append(
+            Spec(name, command, _environment(settings, parts, models, name), logs / f"{name}.log", _health(parts, name))
+        )
+    return found
+
+
+def prepare_store(settings: Settings, bootstrap: str, database: str) -> Engine:
+    """Bring schema and topics up to date; return an engine."""
+    upgrade(database, settings.schema)
+    topics.ensure(KafkaSettings(bootstrap), settings.partitions, settings.topic_prefix)
+    return connect(database, settings.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    parts: Parts
+    models: Path
+    model: str
+    shape: tuple[int, ...]
+    secrets: Mapping[str, Any]
+
+
+def _prepare(settings: Settings, data: Path, parts: Parts, beat: Beat) -> _Kept:
+    beat("schema and topics")
+    engine = prepare_store(settings, parts.bootstrap, parts.database)
+    made = assets.prepare(data / "demo", beat)
+    _put_in_force(engine, made.population_path)
+    kept = _secrets(engine, data / "secrets.json")
+    engine.dispose()
+    parts = Parts(parts.bootstrap, parts.database, parts.ports, kept["push_token"])
+    return _Kept(parts, made.model_path.parent, made.model_name, made.shape, kept)
+
+
+def _put_in_force(engine: Engine, file: Path) -> None:
+    """Put the population that was learnt beforehand in force for models that have none wanted yet."""
+    data = file.read_bytes()
+    wanted = populations.wanted(engine)
+    fresh = {model: population for model, population in load(data).items() if model not in wanted}
+    if fresh:
+        populations.put(engine, data, WHO.who)
+    for model, population in fresh.items():
+        populations.use(engine, model, population.version, WHO.who)
+
+
+def _secrets(engine: Engine, file: Path) -> dict[str, Any]:
+    """Return keys and tokens: kept from the first start (readable by the owner only), since keys are shown once."""
+    if file.exists():
+        kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return kept
+    made = {
+        "client_keys": {client: keys.add_client_key(engine, client, None, None, WHO).secret for client in CLIENTS},
+        "bouncer_key": keys.add_bouncer_key(engine, "up", WHO).secret,
+        "push_token": secrets.token_urlsafe(32),
+    }
+    write_atomically(file, made)
+    return made
+
+
+def write_atomically(file: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON so that a reader sees the whole of it or nothing; readable by the owner only."""
+    draft = file.with_name(f".{file.name}.new")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    draft.replace(file)
+
+
+def _environment(settings: Settings, parts: Parts, models: Path, name: str) -> dict[str, str]:
+    port = str(parts.ports[name])
+    return child_environment({
+        "KAFKA_BOOTSTRAP_SERVERS": parts.bootstrap,
+        "DATABASE_URL": parts.database,
+        "GAMEKEEPER_MODELS": str(models),
+        "GAMEKEEPER_METRICS_PORT": port,
+        "GAMEKEEPER_API_PORT": port,
+        "GAMEKEEPER_GATEWAY_PORT": port,
+        "GAMEKEEPER_GATEWAY_HOST": "127.0.0.1",
+        "GAMEKEEPER_PUSH_TOKEN": parts.push_token,
+        "GAMEKEEPER_LOG": settings.log_format,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    })  # fmt: skip
+
+
+def _health(parts: Parts, name: str) -> str:
+    path = "/v2/health/ready" if name == "gateway" else "/healthz"
+    return f"http://127.0.0.1:{parts.ports[name]}{path}"
+
+
+def _announce(kept: _Kept, data: Path, endpoints: Path | None, console: Console) -> None:
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in kept.parts.ports.items()}
+    content = {
+        "kafka": kept.parts.bootstrap,
+        "database": kept.parts.database,
+        "api": urls["api"],
+        "gateway": urls["gateway"],
+        "metrics": {name: f"{url}/metrics" for name, url in urls.items()},
+        "bouncer_key": kept.secrets["bouncer_key"],
+        "client_keys": kept.secrets["client_keys"],
+        "model": kept.model,
+        "shape": list(kept.shape),
+        "data": str(data),
+    }
+    if endpoints:
+        write_atomically(endpoints, content)
+    console.print(
+        f"[bold]Gamekeeper is up.[/bold] The model {kept.model} answers at {urls['gateway']}/v1/models/{kept.model}:predict"
+    )
+    console.print(f"data and logs: {data}   stop with Ctrl-C")
+
+
+def _tend(supervisor: Supervisor, asked: list[int], beat: Beat) -> None:
+    beat("up")
+    while not asked:
+        for name in supervisor.tend():
+            beat(f"{name} died and is started again")
+        time.sleep(_TEND_SECONDS)
+
+
+@contextmanager
+def _status(console: Console) -> Iterator[Beat]:
+    """Yield what shows progress: a live line on a terminal, a line a change elsewhere."""
+    if not console.is_terminal:
+        yield console.print
+        return
+    with console.status("starting") as status:
+        yield status.update
