@@ -1,0 +1,4 @@
+"""The whole system on one machine, on real data, with honest clients and thieves.
+
+Inputs are scikit-learn's digits: float32 images of shape (8, 8), scaled to 0..1.
+"""
