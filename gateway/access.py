@@ -9,9 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
-from detector.records import parse_time
+from detector.records import decode_api_key, parse_time
 from gateway.faults import Fault, unauthorized, unavailable
 
 PREDICT = "predict"
@@ -20,15 +18,6 @@ KEY_LONGEST = 512  # characters; anything longer is no key of ours and is not ha
 
 class BadKey(ValueError):  # noqa: N818  # named for what it says to the operator
     """An entry of the keys' topic or file that cannot be read; the message says why."""
-
-
-class _Entry(msgspec.Struct):
-    hash: str
-    client: str
-    tenant: str | None = None
-    roles: list[str] = msgspec.field(default_factory=lambda: [PREDICT])
-    expires: str | None = None
-    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +37,13 @@ def hashed(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def read_entry(value: bytes | str) -> ApiKey:
+def read_entry(value: bytes) -> ApiKey:
     """Read one entry (JSON). Raises BadKey."""
     try:
-        entry = msgspec.json.decode(value, type=_Entry)
-        expires = None if entry.expires is None else parse_time(entry.expires)
+        entry = decode_api_key(value)
     except ValueError as error:
         raise BadKey(f"key: {error}") from error
+    expires = None if entry.expires is None else parse_time(entry.expires)
     return ApiKey(entry.hash.lower(), entry.client, entry.tenant, frozenset(entry.roles), expires, entry.revoked)
 
 
@@ -65,7 +54,7 @@ def read_file(path: Path) -> list[ApiKey]:
         if not line.strip():
             continue
         try:
-            keys.append(read_entry(line))
+            keys.append(read_entry(line.encode()))
         except BadKey as error:
             raise BadKey(f"{path}, line {number}: {error}") from error
     return keys

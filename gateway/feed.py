@@ -54,9 +54,13 @@ class Feed:
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 
-    def stop(self, seconds: float = 2.0) -> None:
-        """End the thread; waits at most `seconds`."""
+    def end(self) -> None:
+        """Tell the thread to end."""
         self._stop.set()
+
+    def join(self, seconds: float = 0.5) -> None:
+        """Wait at most `seconds` for its end."""
+        self.end()
         if self._thread is not None:
             self._thread.join(seconds)
         self.state = "stopped"
@@ -86,7 +90,7 @@ class Feed:
         self.state, self.why = "lost", why
 
     def _load(self, reader: Reader) -> None:
-        """Read to the end as it was when we connected. Keys are put in force together: an old state never flashes up."""
+        """Read to the end as it was when we connected. Keys come into force together: no old state flashes up."""
         self.state = "loading"
         keys: dict[str, ApiKey] = {}
         while not self._stop.is_set():

@@ -22,7 +22,7 @@ LINGER_MS = 5
 METADATA_MS = 30_000  # how soon new partitions are seen
 
 
-class Away(ConnectionError):
+class Away(ConnectionError):  # noqa: N818  # named for what it says
     """Kafka cannot be reached, or does not answer as it should; the message says what failed."""
 
 

@@ -11,6 +11,7 @@ from detector.decision import Action
 
 DECIMALS = 1
 STEP = 10.0**-DECIMALS
+HALF = 0.5  # from here on a binary score means class 1
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -27,8 +28,8 @@ def coarsen(probabilities: Probabilities, action: Action) -> Probabilities:
 def labels(probabilities: Probabilities) -> npt.NDArray[np.int64]:
     """Return the class of each row of [n, K]: the first of the highest; of a binary score, whether it is >= 0.5."""
     if probabilities.shape[1] == 1:
-        return (probabilities[:, 0] >= 0.5).astype(np.int64)
-    return probabilities.argmax(axis=1)
+        return (probabilities[:, 0] >= HALF).astype(np.int64)
+    return probabilities.argmax(axis=1).astype(np.int64)
 
 
 def rounded(probabilities: Probabilities) -> Probabilities:
@@ -39,8 +40,8 @@ def rounded(probabilities: Probabilities) -> Probabilities:
     """
     coarse = probabilities.round(DECIMALS)
     if coarse.shape[1] == 1:
-        crossed = (probabilities < 0.5) & (coarse >= 0.5)
-        return np.where(crossed, np.float32(0.5 - STEP), coarse)
+        crossed = (probabilities < HALF) & (coarse >= HALF)
+        return np.where(crossed, np.float32(HALF - STEP), coarse)
     rows = np.arange(len(coarse))
     top = labels(probabilities)
     others = coarse.copy()

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +26,12 @@ ENTRY_BYTES = 512  # what an entry costs beside its arrays, about
 RETRY_SECONDS = 0.5
 IDLE_SECONDS = 0.5
 
+_STEPS: Mapping[Action, records.Step] = {
+    Action.ALLOW: "allow",
+    Action.PERTURB: "perturb",
+    Action.THROTTLE: "throttle",
+    Action.BLOCK: "block",
+}
 _log = structlog.get_logger("gateway.querylog")
 
 
@@ -60,7 +66,7 @@ class QueryLog:
 
     writer: kafka.Writer | None
     topic: str = "predictions"
-    bounds: LogBounds = LogBounds()
+    bounds: LogBounds = field(default_factory=LogBounds)
     dropped: int = 0  # predictions that will never reach Kafka
     logged: int = 0  # predictions handed to Kafka
     waiting_rows: int = 0
@@ -209,4 +215,4 @@ def _served(answer: Answer, row: int) -> records.Output | None:
 def _enforced(decision: Decision | None) -> records.Enforced | None:
     if decision is None:
         return None
-    return records.Enforced(action=decision.action.word, decision=decision.id, serial=decision.serial)
+    return records.Enforced(_STEPS[decision.action], decision.id, decision.serial)

@@ -19,6 +19,7 @@ import structlog
 
 Floats = npt.NDArray[np.float32]
 QUEUE_MAX = 1_024  # requests that may wait for one model
+STOP_SECONDS = 0.5  # for the call that is being answered
 SLACK = 1e-4  # float32 sums of a softmax are this near to 1, and its members to 0..1
 
 _log = structlog.get_logger("gateway.serving")
@@ -67,9 +68,15 @@ class Served:
     def stop(self) -> None:
         """Answer what waits, then end the worker."""
         if self._thread is not None:
-            self._jobs.put(None)
-            self._thread.join(2.0)
+            self._end()
+            self._thread.join(STOP_SECONDS)
             self._thread = None
+
+    def _end(self) -> None:
+        try:
+            self._jobs.put(None, timeout=STOP_SECONDS)
+        except queue.Full:  # it hangs; the thread is a daemon
+            _log.error("model does not answer", model=self.name)
 
     @property
     def ready(self) -> bool:
@@ -103,7 +110,9 @@ class Served:
         deadline = time.monotonic() + (self.batch_wait if others else 0.0)
         while rows < self.batch_rows:
             try:
-                job = self._jobs.get(timeout=max(deadline - time.monotonic(), 0.0)) if others else self._jobs.get_nowait()
+                job = (
+                    self._jobs.get(timeout=max(deadline - time.monotonic(), 0.0)) if others else self._jobs.get_nowait()
+                )
             except queue.Empty:
                 break
             if job is None:
@@ -163,13 +172,17 @@ class Models:
     served: dict[str, Served] = field(default_factory=dict)
 
     def load(self) -> None:
-        """Load every model and start its worker. Raises BadModel."""
+        """Load every model. Raises BadModel."""
         for name, path in self.files.items():
             model = load(name, path)
             model.batch_rows, model.batch_wait = self.batch_rows, self.batch_wait
-            model.start()
             self.served[name] = model
             _log.info("model ready", model=name, shape=model.shape, classes=model.classes)
+
+    def start(self) -> None:
+        """Start every worker."""
+        for model in self.served.values():
+            model.start()
 
     def stop(self) -> None:
         """End every worker."""

@@ -17,6 +17,9 @@ class Rate:
     seconds: int
 
 
+THROTTLE = Rate(rows=5, seconds=1)  # what a throttled client may ask, unless told otherwise
+
+
 @dataclass(frozen=True, slots=True)
 class LogBounds:
     """How much of the query log may wait in memory while Kafka is slow or away."""
@@ -42,7 +45,7 @@ class GatewaySettings:
     topics: Topics = field(default_factory=Topics)
     keys_file: Path | None = None  # instead of the topic `keys`
     push_token: str | None = field(default=None, repr=False)  # None: decisions cannot be pushed
-    throttle: Rate = Rate(rows=5, seconds=1)  # for a client under a decision to throttle
+    throttle: Rate = THROTTLE  # for a client under a decision to throttle
     fail_open: bool = True  # serve while the decisions in force are not known
     table_age_max: float = 60.0  # s; a table that is older counts as not known
     feed_wait: float = 3.0  # s to wait for the first look at the topics before serving
@@ -52,5 +55,5 @@ class GatewaySettings:
     batch_rows: int = 256  # rows of one call of the model
     batch_wait: float = 0.002  # s to wait for other requests, when others are about
     answer_seconds: float = 30.0  # for the model to answer
-    log: LogBounds = LogBounds()
-    drain_seconds: float = 3.0  # for the query log on SIGTERM
+    log: LogBounds = field(default_factory=LogBounds)
+    drain_seconds: float = 2.0  # for the query log on SIGTERM

@@ -1,13 +1,10 @@
 """Says on the topic `gateway_status` what this gateway has applied: each few seconds, and soon after a change."""
 
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import msgspec
-
-from detector.records import format_time
+from detector.records import GatewayStatus, encode_gateway_status
 from gateway import kafka
 
 EVERY_SECONDS = 2.0
@@ -17,12 +14,11 @@ WAITING_MAX = 16
 
 @dataclass
 class Reporter:
-    """The thread that reports. `facts` returns the members beside the gateway's name and the time."""
+    """The thread that reports what `status` returns."""
 
     writer: kafka.Writer
     topic: str
-    gateway: str
-    facts: Callable[[], Mapping[str, object]]
+    status: Callable[[], GatewayStatus]
     why: str = ""  # why Kafka does not take the report, while it does not
     _changed: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -54,9 +50,9 @@ class Reporter:
             self._changed.clear()
 
     def _report(self) -> None:
-        value = {"v": 1, "gateway": self.gateway, **self.facts(), "time": format_time(time.time_ns() // 1000)}
+        status = self.status()
         try:
-            self.writer.send(self.topic, self.gateway.encode(), msgspec.json.encode(value))
+            self.writer.send(self.topic, status.gateway.encode(), encode_gateway_status(status))
             self.why = ""
         except kafka.Away as away:
             self.why = str(away)
