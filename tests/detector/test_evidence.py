@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.evidence import ALTERNATIVES, advance, log_mean, log_weight, score, thresholds
@@ -22,6 +22,7 @@ def _plain(hits: list[int], trials: int, p0: float) -> float:
     return math.log(np.mean(sums))
 
 
+@settings(deadline=None)  # the first call compiles the kernel
 @given(st.lists(st.integers(0, 16), min_size=1, max_size=12), st.floats(0.01, 0.9))
 def test_process_equals_its_definition(hits: list[int], p0: float) -> None:
     """The kernel in logs agrees with the mixture of likelihood ratios written out."""
