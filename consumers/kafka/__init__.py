@@ -1,0 +1,24 @@
+"""Kafka, as the consumers need it. Nothing else in this room imports the driver."""
+
+from kafka.errors import KafkaError
+
+from consumers.kafka.admin import Made, make_topics, topic_id
+from consumers.kafka.connection import KafkaSettings, Topics, connection, reachable
+from consumers.kafka.history import read_range
+from consumers.kafka.producer import Producer
+from consumers.kafka.source import Change, Source
+
+__all__ = [
+    "Change",
+    "KafkaError",
+    "KafkaSettings",
+    "Made",
+    "Producer",
+    "Source",
+    "Topics",
+    "connection",
+    "make_topics",
+    "reachable",
+    "read_range",
+    "topic_id",
+]

@@ -1,0 +1,67 @@
+"""Questions to the brokers about topics, and the making of them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kafka.admin import ConfigResource, KafkaAdminClient
+from kafka.errors import TopicAlreadyExistsError
+
+from consumers.kafka.connection import KafkaSettings, connection
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A topic as the brokers describe it."""
+
+    name: str
+    created: bool
+    partitions: int
+    settings: Mapping[str, str]
+
+
+def make_topics(broker: KafkaSettings | str, wanted: Mapping[str, tuple[int, Mapping[str, str]]]) -> list[Made]:
+    """Create those topics (name: partitions, settings) that do not exist; return how all of them are.
+
+    Never alters one that is there. Raises KafkaError.
+    """
+    with _admin(broker) as admin:
+        created = {
+            name for name, (partitions, settings) in wanted.items() if _create(admin, name, partitions, settings)
+        }
+        admin.wait_for_topics(list(wanted))
+        partitions_of = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(list(wanted))}
+        found = admin.describe_configs([ConfigResource("topic", name) for name in wanted], config_filter="all")["topic"]
+    return [
+        Made(name, name in created, partitions_of[name], {key: one["value"] for key, one in found[name].items()})
+        for name in wanted
+    ]
+
+
+def topic_id(broker: KafkaSettings | str, topic: str) -> str | None:
+    """Return the id of `topic`, which a topic made again under the same name does not share.
+
+    "" where the brokers give none (before 2.8), None when there is no such topic. Raises KafkaError.
+    """
+    with _admin(broker) as admin:
+        [described] = admin.describe_topics([topic])
+    return None if described["error_code"] else str(described["topic_id"] or "")
+
+
+@contextmanager
+def _admin(broker: KafkaSettings | str) -> Iterator[Any]:
+    admin = KafkaAdminClient(**connection(broker))
+    try:
+        yield admin
+    finally:
+        admin.close()
+
+
+def _create(admin: Any, name: str, partitions: int, settings: Mapping[str, str]) -> bool:
+    options = {"num_partitions": partitions, "replication_factor": -1, "configs": dict(settings)}
+    try:
+        admin.create_topics({name: options})
+    except TopicAlreadyExistsError:
+        return False
+    return True
