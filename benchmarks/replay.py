@@ -1,7 +1,7 @@
 """Replay: JSON records a second through decode and detector in one process, without Kafka and Postgres.
 
-The records hold 64 float32 each, from clients in zipf(1.2) shares; decoding alone is timed beside it in the same run. The
-population is learnt from as many clients of the same kind.
+The records hold 64 float32 each (or --floats), from clients in zipf(1.2) shares; decoding alone is timed beside
+it in the same run. The population is learnt from as many clients of the same kind.
 """
 
 import argparse
