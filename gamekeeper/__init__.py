@@ -1,1 +1,1 @@
-"""The door: command line, settings, and everything that runs the whole system on one machine."""
+"""The door: command line, settings, `up`, `demo`, and the real Kafka and Postgres that they start on one machine."""

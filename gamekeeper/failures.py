@@ -3,10 +3,10 @@
 Anything not named here is a defect of ours and shows its traceback.
 """
 
-from consumers.store.facts import Missing
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from consumers.store.engine import BadDatabase
+from consumers.store.facts import Missing
 from detector.policy import BadPolicy
 from detector.population import BadPopulation
 from gamekeeper.settings import BadSetting

@@ -17,15 +17,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from consumers.kafka import KafkaSettings
-from consumers.store.people import Said
 from rich.console import Console
 from sqlalchemy import Engine
 
 from consumers import topics
+from consumers.kafka import KafkaSettings
 from consumers.store import keys, populations
 from consumers.store.engine import connect
 from consumers.store.migrate import upgrade
+from consumers.store.people import Said
 from detector.population import load
 from gamekeeper import embedded
 from gamekeeper.demo import assets

@@ -14,9 +14,10 @@ from gamekeeper import logs
 from gamekeeper.settings import Settings, load
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from consumers.store.facts import Channels
     from consumers.store.people import Said
-    from sqlalchemy import Engine
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 

@@ -24,9 +24,8 @@ def detect() -> None:
     """Read predictions, reach verdicts, write them to Postgres. Start as many as there are partitions, if need be."""
     settings = common.settings()
     policy = common.policy(settings)
-    from consumers.kafka import KafkaSettings, Topics  # noqa: PLC0415
-
     from consumers import detect as process  # noqa: PLC0415
+    from consumers.kafka import KafkaSettings, Topics  # noqa: PLC0415
 
     process.run(
         process.DetectSettings(
@@ -46,9 +45,8 @@ def detect() -> None:
 def deliver() -> None:
     """Send decisions to the gateways and alerts to people; expire decisions by the clock."""
     settings = common.settings()
-    from consumers.kafka import KafkaSettings, Topics  # noqa: PLC0415
-
     from consumers import deliver as process  # noqa: PLC0415
+    from consumers.kafka import KafkaSettings, Topics  # noqa: PLC0415
 
     process.run(
         process.DeliverSettings(

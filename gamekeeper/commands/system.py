@@ -47,9 +47,8 @@ def up(
 def topics() -> None:
     """Make the Kafka topics with the right settings, and check those that are there."""
     found = common.settings()
-    from consumers.kafka import KafkaSettings  # noqa: PLC0415
-
     from consumers import topics as kafka_topics  # noqa: PLC0415
+    from consumers.kafka import KafkaSettings  # noqa: PLC0415
 
     states = kafka_topics.ensure(KafkaSettings(found.need_bootstrap()), found.partitions, found.topic_prefix)
     table = Table("topic", "partitions", "made now", "differs")
