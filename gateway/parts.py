@@ -10,7 +10,6 @@ from gateway.access import KeyRing, read_file
 from gateway.faults import Fault, unavailable
 from gateway.feed import Feed, Sinks, describe
 from gateway.kafka import Writer
-from gateway.metrics import Metrics
 from gateway.middleware import Guard, Rules
 from gateway.querylog import QueryLog
 from gateway.serving import Models, find
@@ -59,13 +58,8 @@ class Parts:
             self.reporter.soon()
 
     def shut(self) -> Fault | None:
-        """Return why nothing may be answered: fail_open is off, and the decisions in force are not known."""
-        if self.settings.fail_open or self.feed is None:
-            return None
-        age = self.feed.age()
-        if age is not None and age <= self.settings.table_age_max:
-            return None
-        return unavailable("decisions_unknown", "the gateway does not know the decisions in force")
+        """Return why nothing may be answered, if so."""
+        return _shut(self.settings, self.feed)
 
     @property
     def ready(self) -> bool:
@@ -118,17 +112,16 @@ def build(settings: GatewaySettings) -> Parts:
     models = Models(find(settings.models), settings.batch_rows, settings.batch_wait)
     keys = KeyRing(read_file(settings.keys_file)) if settings.keys_file is not None else KeyRing()
     models.load()
-    writer = None if settings.bootstrap is None else Writer(settings.bootstrap, settings.log.in_flight)
-    log = QueryLog(writer, settings.topics.predictions, settings.log)
+    table = DecisionTable()
+    feed = _feed(settings, Sinks(table, keys if settings.keys_file is None else None))
     rules = Rules(
         model_of=lambda path: queried(path, models),
         open_paths=OPEN_PATHS,
         throttle=settings.throttle,
-        shut=lambda: parts.shut(),
+        shut=lambda: _shut(settings, feed),
     )
-    parts = Parts(settings, models, Guard(keys, DecisionTable(), log, rules))
-    if settings.bootstrap is not None:
-        _connect(parts, settings.bootstrap)
+    parts = Parts(settings, models, Guard(keys, table, _log(settings), rules), feed)
+    _report(parts)
     _measure(parts)
     return parts
 
@@ -142,17 +135,34 @@ def queried(path: str, models: Models) -> str | None:
     return None
 
 
-def _connect(parts: Parts, bootstrap: str) -> None:
-    settings, guard = parts.settings, parts.guard
-    keys = guard.access if settings.keys_file is None else None
-    parts.feed = Feed(bootstrap, settings.topics, Sinks(guard.table, keys, parts.applied))
-    writer = Writer(bootstrap, WAITING_MAX)
-    parts.reporter = Reporter(writer, settings.topics.gateway_status, parts.status)
+def _shut(settings: GatewaySettings, feed: Feed | None) -> Fault | None:
+    """Refuse where fail_open is off and the decisions in force are not known."""
+    if settings.fail_open or feed is None:
+        return None
+    age = feed.age()
+    if age is not None and age <= settings.table_age_max:
+        return None
+    return unavailable("decisions_unknown", "the gateway does not know the decisions in force")
+
+
+def _feed(settings: GatewaySettings, sinks: Sinks) -> Feed | None:
+    return None if settings.bootstrap is None else Feed(settings.bootstrap, settings.topics, sinks)
+
+
+def _log(settings: GatewaySettings) -> QueryLog:
+    writer = None if settings.bootstrap is None else Writer(settings.bootstrap, settings.log.in_flight)
+    return QueryLog(writer, settings.topics.predictions, settings.log)
+
+
+def _report(parts: Parts) -> None:
+    if parts.feed is not None:
+        writer = Writer(parts.feed.bootstrap, WAITING_MAX)
+        parts.reporter = Reporter(writer, parts.settings.topics.gateway_status, parts.status)
+        parts.feed.sinks.applied = parts.reporter.soon
 
 
 def _measure(parts: Parts) -> None:
-    metrics: Metrics = parts.guard.metrics
-    log, table, feed = parts.guard.log, parts.guard.table, parts.feed
+    metrics, log, table, feed = parts.guard.metrics, parts.guard.log, parts.guard.table, parts.feed
     metrics.gauge("log_waiting_rows", "Predictions that wait for Kafka", lambda: log.waiting_rows)
     metrics.gauge("log_dropped_rows", "Predictions that will never reach Kafka", log.lost)
     metrics.gauge("log_written_rows", "Predictions handed to Kafka", lambda: log.logged)

@@ -29,7 +29,8 @@ def labels(probabilities: Probabilities) -> npt.NDArray[np.int64]:
     """Return the class of each row of [n, K]: the first of the highest; of a binary score, whether it is >= 0.5."""
     if probabilities.shape[1] == 1:
         return (probabilities[:, 0] >= HALF).astype(np.int64)
-    return probabilities.argmax(axis=1).astype(np.int64)
+    top: npt.NDArray[np.int64] = np.argmax(probabilities, axis=1)
+    return top
 
 
 def rounded(probabilities: Probabilities) -> Probabilities:
