@@ -19,6 +19,7 @@ import structlog
 
 Floats = npt.NDArray[np.float32]
 QUEUE_MAX = 1_024  # requests that may wait for one model
+OUTPUT = "output_0"  # as exported Keras models call it; the names of Keras tensors change from load to load
 STOP_SECONDS = 0.5  # for the call that is being answered
 SLACK = 1e-4  # float32 sums of a softmax are this near to 1, and its members to 0..1
 
@@ -227,7 +228,7 @@ def load(name: str, path: Path) -> Served:
 
     signature = [tf.TensorSpec((None, *shape), model.inputs[0].dtype)]
     compiled = tf.function(call, input_signature=signature, autograph=False)
-    served = Served(name, shape, classes, model.inputs[0].name, model.output_names[0], compiled)
+    served = Served(name, shape, classes, model.inputs[0].name, OUTPUT, compiled)
     try:
         served._ask(np.zeros((1, *shape), np.float32))  # noqa: SLF001  # compiles, and shows what it answers
     except BadAnswer as error:
