@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka.admin import ConfigResource, KafkaAdminClient
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import KafkaConnectionError, TopicAlreadyExistsError
 
-from consumers.kafka.connection import KafkaSettings, connection
+from consumers.kafka.connection import KafkaSettings, connection, reachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ def topic_id(broker: KafkaSettings | str, topic: str) -> str | None:
 
 @contextmanager
 def _admin(broker: KafkaSettings | str) -> Iterator[Any]:
+    if not reachable(broker):  # a constructor that fails leaves its thread behind
+        raise KafkaConnectionError("no broker accepts a connection")
     admin = KafkaAdminClient(**connection(broker))
     try:
         yield admin

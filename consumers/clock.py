@@ -1,0 +1,44 @@
+"""What time alone brings about: decisions end, tombstones fall due, days begin."""
+
+import time
+from collections.abc import Iterator
+
+import structlog
+from sqlalchemy import Engine
+
+from consumers import metrics
+from consumers.store import chores
+from consumers.store.facts import Channels
+
+EXPIRE_SECONDS = 1.0
+TIDY_SECONDS = 3_600.0  # tombstones, and partitions of the days ahead
+DAYS_AHEAD = 7
+
+log = structlog.get_logger()
+
+
+def keep_time(engine: Engine, channels: Channels) -> Iterator[None]:
+    """Do what is due each time the next step is asked for. Each step may raise SQLAlchemyError."""
+    expire_due = tidy_due = 0.0
+    while True:
+        now = time.monotonic()
+        if now >= tidy_due:
+            _tidy(engine)
+            tidy_due = now + TIDY_SECONDS
+        if now >= expire_due:
+            _expire(engine, channels)
+            expire_due = now + EXPIRE_SECONDS
+        yield
+
+
+def _expire(engine: Engine, channels: Channels) -> None:
+    ended = chores.expire(engine, channels)
+    if ended:
+        metrics.EXPIRED.inc(ended)
+        log.info("decisions ended by the clock", decisions=ended)
+
+
+def _tidy(engine: Engine) -> None:
+    tombstones = chores.tombstones(engine)
+    made = chores.partitions_ahead(engine, DAYS_AHEAD)
+    log.info("tidied", tombstones=tombstones, partitions_made=made)

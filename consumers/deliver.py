@@ -1,0 +1,217 @@
+"""The process that sends what is owed: decisions to the gateways, alerts to people. It also keeps time.
+
+Each channel has a thread of its own, so that one dead endpoint delays no other. The topics, and what the clock does,
+belong to one leader among all `deliver` processes: per key, decisions go out in the order of their serials.
+"""
+
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from consumers import metrics
+from consumers.channels import CHANNELS
+from consumers.channels.outcome import Delivered, Gone, Kind, Outcome, next_try
+from consumers.channels.push import Push
+from consumers.channels.topic import Topic
+from consumers.channels.webhook import Webhook
+from consumers.clock import keep_time
+from consumers.health import Health
+from consumers.kafka import KafkaSettings, Producer, Topics
+from consumers.store import outbox
+from consumers.store.engine import connect
+from consumers.store.facts import Channels
+from consumers.store.leader import leading
+
+EAR_SECONDS = 1.0  # the longest wait for a notification: work is looked for at least so often
+LEASE_SECONDS = 30.0  # a delivery that is being sent belongs to nobody else for so long; more than any one send takes
+KAFKA_BATCH = 200  # deliveries claimed at once for the topics, a few ms each
+HTTP_BATCH = 1  # for endpoints, which may take 15 s each
+LEADER = "decisions"
+_JOIN_SECONDS = 1.5  # for threads when asked to stop; what is being sent is sent again, at least once
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverSettings:
+    """Where deliveries come from and where they go."""
+
+    kafka: KafkaSettings
+    database: str = field(repr=False)
+    schema: str = "public"
+    topics: Topics = field(default_factory=Topics)
+    pushes: tuple[Push, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
+    channels: Channels = field(default_factory=Channels)  # whom expiry is told to
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What one thread works on: the channels by name, each with its kind and settings."""
+
+    name: str
+    ways: dict[str, tuple[Kind, Any]]
+    batch: int
+
+
+def run(settings: DeliverSettings) -> None:
+    """Deliver until SIGTERM or SIGINT."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    health = Health()
+    port = settings.metrics_port
+    server = None if port is None else metrics.serve(port, health, settings.metrics_host)
+    engine = connect(settings.database, settings.schema, name="gamekeeper deliver")
+    producer = Producer(settings.kafka)
+    post = Post(engine, health, stop)
+    with _threads(post, _tasks(settings, post, producer), stop):
+        while not stop.is_set():
+            health.turn()
+            post.listen()
+    producer.close()
+    engine.dispose()
+    if server is not None:
+        server.close()
+
+
+def _tasks(settings: DeliverSettings, post: "Post", producer: Producer) -> dict[str, Callable[[], None]]:
+    """Return what runs on a thread each, by name."""
+    topics = {
+        "topic": (CHANNELS["topic"], Topic(settings.topics.decisions, producer)),
+        "keys": (CHANNELS["keys"], Topic(settings.topics.keys, producer)),
+    }
+    tasks = {"leader": lambda: post.lead(Lane("topics", topics, KAFKA_BATCH), settings.channels)}
+    endpoints: list[tuple[str, Push | Webhook]] = [("push", push) for push in settings.pushes]
+    endpoints += [("webhook", webhook) for webhook in settings.webhooks]
+    for kind, endpoint in endpoints:
+        lane = Lane(f"{kind}:{endpoint.name}", {f"{kind}:{endpoint.name}": (CHANNELS[kind], endpoint)}, HTTP_BATCH)
+        tasks[lane.name] = lambda lane=lane: post.serve(lane)
+    return tasks
+
+
+@contextmanager
+def _threads(post: "Post", tasks: dict[str, Callable[[], None]], stop: threading.Event) -> Iterator[None]:
+    threads = [
+        threading.Thread(target=post.guard, args=(name, task), name=name, daemon=True) for name, task in tasks.items()
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        post.wake()
+        for thread in threads:
+            thread.join(_JOIN_SECONDS)
+
+
+class Post:
+    """What the threads share: the database, the bell, and the wish to stop."""
+
+    def __init__(self, engine: Engine, health: Health, stop: threading.Event) -> None:
+        self._engine = engine
+        self._health = health
+        self._stop = stop
+        self._bell = threading.Condition()
+        self._rings = 0
+
+    def listen(self) -> None:
+        """Wait until something is owed or EAR_SECONDS have passed, and wake the threads."""
+        try:
+            outbox.listen(self._engine, EAR_SECONDS)
+        except SQLAlchemyError as error:
+            self._failed("postgres", error)
+            self._stop.wait(EAR_SECONDS)
+        else:
+            self._health.fine("postgres")
+        self.wake()
+
+    def wake(self) -> None:
+        """Let every thread look for work."""
+        with self._bell:
+            self._rings += 1
+            self._bell.notify_all()
+
+    def guard(self, name: str, task: Callable[[], None]) -> None:
+        """Run `task` again after every outage of the database, until asked to stop."""
+        while not self._stop.is_set():
+            try:
+                task()
+            except SQLAlchemyError as error:
+                self._failed(name, error)
+                self._stop.wait(EAR_SECONDS)
+
+    def serve(self, lane: Lane) -> None:
+        """Send what the lane's channels are owed, until asked to stop. Raises SQLAlchemyError."""
+        while not self._stop.is_set():
+            heard = self._rings
+            if not self.send_batch(lane):
+                self._sleep(heard)
+
+    def lead(self, lane: Lane, channels: Channels) -> None:
+        """Be the one who writes the topics and keeps time, or wait to become it. Raises SQLAlchemyError."""
+        with leading(self._engine, LEADER) as mine:
+            if not mine:
+                self._stop.wait(EAR_SECONDS)
+                return
+            log.info("leading")
+            clock = keep_time(self._engine, channels)
+            while not self._stop.is_set():
+                heard = self._rings
+                next(clock)
+                if not self.send_batch(lane):
+                    self._sleep(heard)
+
+    def send_batch(self, lane: Lane) -> int:
+        """Claim, send and settle one batch; return how many. Raises SQLAlchemyError."""
+        claimed = outbox.claim_deliveries(self._engine, lane.batch, LEASE_SECONDS, tuple(lane.ways))
+        for delivery in claimed:
+            if self._stop.is_set():
+                break  # its lease runs out and another sends it
+            kind, settings = lane.ways[delivery.channel]
+            outcome = kind.send(delivery, settings)
+            settled = settlement(kind, delivery.attempts, outcome)
+            outbox.settle(self._engine, delivery.id, settled)
+            self._tell(lane, delivery, settled)
+        self._health.fine(lane.name)
+        return len(claimed)
+
+    def _sleep(self, heard: int) -> None:
+        with self._bell:
+            if self._rings == heard and not self._stop.is_set():
+                self._bell.wait(EAR_SECONDS)
+
+    def _failed(self, part: str, error: Exception) -> None:
+        self._health.fault(part, type(error).__name__)
+        log.warning("the database does not answer", part=part, error=type(error).__name__)
+
+    def _tell(self, lane: Lane, delivery: outbox.Delivery, settled: outbox.Settled) -> None:
+        word = type(settled).__name__.lower()
+        metrics.DELIVERIES.labels(delivery.channel, word).inc()
+        if isinstance(settled, outbox.Delivered):
+            return
+        log.warning(f"delivery {word}", channel=delivery.channel, message=delivery.message, attempts=delivery.attempts,
+                    why=settled.why)  # fmt: skip
+
+
+def settlement(kind: Kind, attempts: int, outcome: Outcome) -> outbox.Settled:
+    """Return what to write down for an outcome after so many tries."""
+    if isinstance(outcome, Delivered):
+        return outbox.Delivered()
+    if isinstance(outcome, Gone):
+        return outbox.GivenUp(outcome.why)
+    wait = next_try(kind, attempts, outcome.after, random.random())  # noqa: S311  # jitter is no secret
+    if wait is None:
+        return outbox.GivenUp(f"{attempts} tries; the last: {outcome.why}")
+    return outbox.Retry(wait, outcome.why)

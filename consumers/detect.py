@@ -1,0 +1,110 @@
+"""The process that reads predictions and reaches verdicts: poll, assess, checkpoint, and once more.
+
+There is one way back from any failure of Postgres, of Kafka or of ownership: drop the partition's detector, take the
+next epoch, load the saved offset, seek, go on.
+"""
+
+import signal
+import threading
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy import Engine
+
+from consumers import kafka, metrics
+from consumers.health import Health
+from consumers.kafka import KafkaSettings, Source
+from consumers.keeper import Bounds, Keeper
+from consumers.partition import Terms
+from consumers.populations import Library
+from consumers.store.engine import connect
+from consumers.store.facts import Channels
+from detector import warm
+from detector.policy import Policy
+
+POLL_SECONDS = 0.1  # the longest wait for records: it also bounds how late a checkpoint or SIGTERM is seen
+_KNOCK_SECONDS = 0.5  # between looks for a broker at the start
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class DetectSettings:
+    """Where `detect` reads and writes, and its bounds."""
+
+    kafka: KafkaSettings
+    database: str = field(repr=False)
+    policy: Policy = field(default_factory=Policy)
+    schema: str = "public"
+    group: str = "gamekeeper-detect"
+    topic: str = "predictions"
+    member: str | None = None  # static membership: a restart within the session moves no partition
+    session_seconds: float = 10.0
+    channels: Channels = field(default_factory=Channels)
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    checkpoint_seconds: float = 1.0
+    checkpoint_queries: int = 50_000
+    clients_max: int = 200_000  # in memory, over all partitions of the process
+
+
+def run(settings: DetectSettings) -> None:
+    """Read until SIGTERM or SIGINT; then finish the batch, write a checkpoint, leave the group, return."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    health = Health()
+    port = settings.metrics_port
+    server = None if port is None else metrics.serve(port, health, settings.metrics_host)
+    threading.Thread(target=warm.warm, name="warm", daemon=True).start()  # while the group deals out partitions
+    engine = connect(settings.database, settings.schema, name="gamekeeper detect")
+    try:
+        source = _join(settings, health, stop)
+        if source is not None:
+            _read(settings, source, engine, health, stop)
+    finally:
+        engine.dispose()
+        if server is not None:
+            server.close()
+
+
+def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> Source | None:
+    """Return a member of the group as soon as a broker answers, or None when asked to stop before."""
+    while not stop.is_set():
+        health.turn()
+        if kafka.reachable(settings.kafka):
+            health.fine("kafka")
+            return Source(
+                settings.kafka,
+                settings.group,
+                settings.topic,
+                member=settings.member,
+                session=settings.session_seconds,
+            )
+        health.fault("kafka", "no broker accepts a connection")
+        stop.wait(_KNOCK_SECONDS)
+    return None
+
+
+def _read(settings: DetectSettings, source: Source, engine: Engine, health: Health, stop: threading.Event) -> None:
+    library = Library(engine)
+    keeper = Keeper(
+        source,
+        Terms(engine, settings.policy, settings.channels, library.population),
+        health,
+        Bounds(
+            group=settings.group,
+            checkpoint_seconds=settings.checkpoint_seconds,
+            checkpoint_queries=settings.checkpoint_queries,
+            clients_max=settings.clients_max,
+            topic_id=lambda: kafka.topic_id(settings.kafka, settings.topic),
+            wanted=library.wanted,
+        ),
+    )
+    try:
+        while not stop.is_set():
+            health.turn()
+            keeper.step(POLL_SECONDS)
+        keeper.finish()
+    finally:
+        source.close()

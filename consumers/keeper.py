@@ -1,0 +1,243 @@
+"""Who looks after the partitions that the group gives us: claims them, feeds them, writes their checkpoints."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from consumers import metrics
+from consumers.health import Health
+from consumers.kafka import Change, KafkaError, Source
+from consumers.partition import Partition, Pending, Terms
+from consumers.poison import Doubt, Poisoned
+from consumers.store import checkpoint
+from consumers.store.facts import Fenced, Place
+from detector.wire import RawRecord
+
+PROBE_SECONDS = 2.0  # between questions to the brokers how far the topic goes; an absent one shows within this
+WAITS = (0.2, 0.5, 1.0, 2.0)  # seconds before a partition is claimed again; the last repeats
+
+log = structlog.get_logger()
+_WORLD = (SQLAlchemyError, KafkaError, Fenced)  # may fail at any time, through nobody's fault here
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How often, how much, and for whom."""
+
+    group: str
+    checkpoint_seconds: float
+    checkpoint_queries: int
+    clients_max: int
+    topic_id: Callable[[], str | None]
+    wanted: Callable[[], Mapping[str, str]]
+
+
+class Keeper:
+    """The partitions of one process. Everything runs on the caller's thread."""
+
+    def __init__(self, source: Source, terms: Terms, health: Health, bounds: Bounds) -> None:
+        self._source = source
+        self._terms = terms
+        self._health = health
+        self._bounds = bounds
+        self._held: dict[int, Partition] = {}
+        self._waiting: dict[int, float] = {}  # ours and not yet claimed: when to try
+        self._tries: dict[int, int] = {}  # failures since the last checkpoint
+        self._doubts: dict[int, Doubt] = {}
+        self._checkpoint_due = 0.0
+        self._probe_due = 0.0
+
+    def step(self, seconds: float) -> None:
+        """Do one round: what was read, what the group changed, what waits to be claimed, what is to be written."""
+        batches = self._poll(seconds)
+        for change in self._source.changes():
+            self._change(change)
+        for number, records in batches:
+            self._take(number, records)
+        self._claim_due()  # after the batches: what was polled before a claim does not follow on the saved offset
+        if time.monotonic() >= self._checkpoint_due:
+            self._checkpoint_due = time.monotonic() + self._bounds.checkpoint_seconds
+            self._save(list(self._held))
+        if time.monotonic() >= self._probe_due:
+            self._probe()
+            self._probe_due = time.monotonic() + PROBE_SECONDS
+
+    def finish(self) -> None:
+        """Write a last checkpoint of everything."""
+        self._save(list(self._held))
+
+    def _poll(self, seconds: float) -> list[tuple[int, list[RawRecord]]]:
+        try:
+            return self._source.poll(seconds)
+        except KafkaError as error:
+            self._health.fault("kafka", type(error).__name__)
+            log.warning("polling failed", error=repr(error))
+            time.sleep(seconds)
+            return []
+
+    def _change(self, change: Change) -> None:
+        log.info("partitions came" if change.gained else "partitions left", partitions=change.partitions)
+        if change.gained:
+            self._waiting.update(dict.fromkeys(change.partitions, 0.0))
+            return
+        self._save([number for number in change.partitions if number in self._held])
+        for number in change.partitions:
+            self._held.pop(number, None)
+            self._waiting.pop(number, None)
+            self._doubts.pop(number, None)
+            metrics.LAG.labels(str(number)).set(0)
+
+    def _claim_due(self) -> None:
+        due = [number for number, when in self._waiting.items() if when <= time.monotonic()]
+        if not due:
+            return
+        try:
+            topic_id = self._bounds.topic_id()
+            for number in due:
+                self._claim(number, topic_id or "")
+        except _WORLD as error:
+            self._failed("claiming", error)
+            for number in due:
+                self._wait(number)
+
+    def _claim(self, number: int, topic_id: str) -> None:
+        claim = checkpoint.claim(self._terms.engine, Place(self._bounds.group, self._source.topic, topic_id, number))
+        beginning = self._source.beginning(number)
+        start = max(beginning if claim.next is None else claim.next, beginning)
+        partition = Partition(self._terms, claim, start)
+        if claim.next is not None and claim.next < beginning:
+            self._lost(partition, claim.next, beginning)
+        self._source.start(number, start)
+        self._held[number] = partition
+        del self._waiting[number]
+        self._health.fine("postgres")
+        log.info("partition claimed", partition=number, epoch=claim.epoch, next=start)
+
+    def _take(self, number: int, records: list[RawRecord]) -> None:
+        partition = self._held.get(number)
+        if partition is None:
+            return  # fetched before it was held back; they are read again from the saved offset
+        new = _after(records, partition.next)
+        if not new:
+            return
+        try:
+            self._check_gap(number, partition, new[0].place)
+            partition.take(new, self._doubts.get(number))
+        except Poisoned as error:
+            self._doubt(number, error)
+            self._drop(number, error)
+        except _WORLD as error:
+            self._drop(number, error)
+        else:
+            if partition.pending.urgent or partition.pending.read >= self._bounds.checkpoint_queries:
+                self._save([number])
+
+    def _check_gap(self, number: int, partition: Partition, first: int) -> None:
+        """Notice records that retention removed while we read; other holes are the broker's own markers."""
+        if first <= partition.next:
+            return
+        beginning = self._source.beginning(number)
+        if beginning > partition.next:
+            self._lost(partition, partition.next, min(beginning, first))
+
+    def _lost(self, partition: Partition, first: int, end: int) -> None:
+        log.error("unread records are gone: retention removed them", partition=partition.claim.place.partition,
+                  first=first, end=end, lost=end - first)  # fmt: skip
+        metrics.LOST.inc(end - first)
+        partition.pending.gap = (first, end)
+
+    def _doubt(self, number: int, error: Poisoned) -> None:
+        log.error("the detector failed; looking for the record", partition=number, first=error.first, last=error.last,
+                  exc_info=error.__cause__)  # fmt: skip
+        self._doubts.setdefault(number, Doubt(error.first, error.last)).widen(error)
+
+    def _save(self, numbers: list[int]) -> None:
+        saved = {}
+        for number in numbers:
+            partition = self._held[number]
+            try:
+                written = partition.save(self._bounds.wanted(), self._keep())
+            except _WORLD as error:
+                self._drop(number, error)
+            else:
+                self._tries.pop(number, None)
+                self._health.fine("postgres")
+                if written.read:
+                    saved[number] = partition.saved
+                self._believe(number, partition)
+                _report(number, written)
+        if saved:
+            self._source.mirror(saved)
+
+    def _keep(self) -> int:
+        return self._bounds.clients_max // max(len(self._held), 1)
+
+    def _believe(self, number: int, partition: Partition) -> None:
+        """Forget a doubt once all of its range is behind a checkpoint."""
+        doubt = self._doubts.get(number)
+        if doubt is not None and partition.saved > doubt.last:
+            del self._doubts[number]
+
+    def _drop(self, number: int, error: Exception) -> None:
+        """Take the one way back: forget what is in memory, and claim again soon."""
+        self._failed("partition dropped", error, partition=number)
+        metrics.RECOVERIES.inc()
+        self._held.pop(number, None)
+        try:
+            self._source.hold(number)
+        except KafkaError:
+            return  # it was lost meanwhile; if it comes back, the group says so
+        self._wait(number)
+
+    def _wait(self, number: int) -> None:
+        tries = self._tries.get(number, 0)
+        self._tries[number] = tries + 1
+        self._waiting[number] = time.monotonic() + WAITS[min(tries, len(WAITS) - 1)]
+
+    def _failed(self, what: str, error: Exception, **where: int) -> None:
+        log.warning(what, error=type(error).__name__, detail=str(error)[:300], **where)
+        if isinstance(error, SQLAlchemyError):
+            self._health.fault("postgres", type(error).__name__)
+
+    def _probe(self) -> None:
+        """Ask the brokers how far the topic goes: the lag, and whether anybody answers at all."""
+        metrics.PARTITIONS.set(len(self._held))
+        metrics.CLIENTS.set(sum(partition.detector.size for partition in self._held.values()))
+        metrics.MIRROR_FAILURES.set(self._source.mirror_failures)
+        try:
+            ends = self._source.ends(list(self._held) or [0])
+        except KafkaError as error:
+            self._health.fault("kafka", type(error).__name__)
+            return
+        self._health.fine("kafka")
+        for number, partition in self._held.items():
+            metrics.LAG.labels(str(number)).set(max(ends.get(number, 0) - partition.saved, 0))
+
+
+def _after(records: list[RawRecord], next_offset: int) -> list[RawRecord]:
+    """Return the records not yet accounted for. Earlier ones come again only when the broker has lost its tail."""
+    if records[0].place >= next_offset:
+        return records
+    log.error("offsets ran back: the broker has lost records that were read", offset=records[0].place, next=next_offset)
+    return [record for record in records if record.place >= next_offset]
+
+
+def _report(number: int, written: Pending) -> None:
+    metrics.READ.inc(written.read)
+    metrics.SCORED.inc(written.scored)
+    metrics.UNREADABLE.inc(len(written.unreadable))
+    for verdict in written.verdicts:
+        metrics.VERDICTS.labels(verdict.standing).inc()
+        log.info(
+            "verdict",
+            client=verdict.client,
+            model=verdict.model,
+            standing=str(verdict.standing),
+            queries=verdict.queries,
+            score=round(verdict.score, 4),
+            shadow=verdict.shadow,
+            partition=number,
+        )

@@ -1,0 +1,169 @@
+"""One partition that is ours: its detector, and what it has reached since the last checkpoint.
+
+A step only adds to memory; `save` writes everything at once. Whatever fails in between, the whole object is
+dropped and made again from what Postgres holds: memory is never ahead of it for longer than one checkpoint.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+
+from consumers import metrics
+from consumers.poison import Doubt, Poisoned
+from consumers.store import checkpoint, feedback
+from consumers.store.facts import Channels, Checkpoint, Claim
+from detector import wire
+from detector.detector import Detector
+from detector.policy import Policy
+from detector.population import Population
+from detector.query import Queries
+from detector.verdict import Verdict
+from detector.wire import RawRecord, Unreadable
+
+UNREADABLE_MAX = 1_000  # waiting for a checkpoint, 4 KiB each: more than that are written at once
+STRANGERS_MAX = 10_000  # clients of one SELECT of snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for all partitions of a process."""
+
+    engine: Engine
+    policy: Policy
+    channels: Channels
+    population: Callable[[str], Population]  # of a version
+
+
+@dataclass(slots=True)
+class Pending:
+    """What no checkpoint has yet."""
+
+    scored: int = 0
+    counted: int = 0
+    unreadable: list[Unreadable] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    gap: tuple[int, int] | None = None
+
+    @property
+    def read(self) -> int:
+        """Predictions since the last checkpoint, whatever became of them."""
+        return self.scored + self.counted + len(self.unreadable)
+
+    @property
+    def urgent(self) -> bool:
+        """Tell whether this should not wait for the next checkpoint's time."""
+        return bool(self.verdicts) or self.gap is not None or len(self.unreadable) >= UNREADABLE_MAX
+
+
+class Partition:
+    """The detector of one claimed partition."""
+
+    def __init__(self, terms: Terms, claim: Claim, start: int) -> None:
+        """Go on at offset `start`. Raises SQLAlchemyError."""
+        self.claim = claim
+        self.next = start
+        self.saved = start
+        self.pending = Pending()
+        self.in_force = dict(claim.populations)
+        self._terms = terms
+        populations = {model: terms.population(version) for model, version in self.in_force.items()}
+        self._shapes = {model: population.shape for model, population in populations.items()}
+        self.detector = Detector(terms.policy, populations)
+
+    def take(self, records: Sequence[RawRecord], doubt: Doubt | None) -> None:
+        """Read records that follow on what was read before. Raises SQLAlchemyError, or Poisoned: then drop this."""
+        decoded = wire.decode(records, self._shapes)
+        self.pending.unreadable.extend(decoded.unreadable)
+        for queries in decoded.queries:
+            self._meet(queries)
+            if doubt is None or not doubt.covers(queries):
+                self._assess(queries)
+            else:
+                self._assess_each(queries, doubt, records)
+        self.next = records[-1].place + 1
+
+    def save(self, wanted: Mapping[str, str], keep: int) -> Pending:
+        """Write a checkpoint, if there is anything to write, and return what is now in Postgres.
+
+        `wanted` names the population version of each model that should be in force: from here on it is. `keep` is how
+        many clients stay in memory. Raises Fenced or SQLAlchemyError: then drop this.
+        """
+        heard = self._hear()
+        adopted = {model: version for model, version in wanted.items() if self.in_force.get(model) != version}
+        if not (self.pending.read or self.pending.gap or heard or adopted or self.next != self.saved):
+            return self.pending
+        arriving = [self._terms.population(version) for version in adopted.values()]
+        with metrics.CHECKPOINT_SECONDS.time():
+            checkpoint.save(self._terms.engine, self.claim, self._checkpoint(heard, tuple(adopted.values())))
+        written, self.pending, self.saved = self.pending, Pending(), self.next
+        self.detector.saved()
+        for population in arriving:
+            self._adopt(population)
+        self.detector.evict(keep)
+        return written
+
+    def _checkpoint(self, heard: Sequence[int], adopted: Sequence[str]) -> Checkpoint:
+        return Checkpoint(
+            next=self.next,
+            scored=self.pending.scored,
+            counted=self.pending.counted,
+            unreadable=self.pending.unreadable,
+            verdicts=self.pending.verdicts,
+            snapshots=self.detector.changed(),
+            heard=heard,
+            adopted=adopted,
+            gap=self.pending.gap,
+            policy=self._terms.policy.version,
+            channels=self._terms.channels,
+        )
+
+    def _adopt(self, population: Population) -> None:
+        self.detector.adopt(population)
+        self.in_force[population.model] = population.version
+        self._shapes[population.model] = population.shape
+
+    def _hear(self) -> list[int]:
+        """Take in what people said since the last checkpoint; this is its recorded point of the stream."""
+        said = feedback.pending(self._terms.engine, self.claim.place)
+        for _, one in said:
+            for model in self.in_force if one.model == "*" else (one.model,):
+                self._restore(model, [one.client])
+            self.pending.verdicts.extend(self.detector.hear(one))
+        return [number for number, _ in said]
+
+    def _meet(self, queries: Queries) -> None:
+        self._restore(queries.model, self.detector.strangers(queries))
+
+    def _restore(self, model: str, clients: Sequence[str]) -> None:
+        for start in range(0, len(clients), STRANGERS_MAX):
+            snapshots = checkpoint.load(self._terms.engine, model, clients[start : start + STRANGERS_MAX])
+            self.detector.restore(snapshots)
+
+    def _assess(self, queries: Queries) -> None:
+        try:
+            verdicts = self.detector.assess(queries)
+        except Exception as error:  # our fault, whatever it is: find the query and set it aside
+            raise Poisoned(int(queries.place[0]), int(queries.place[-1])) from error
+        self._account(queries, verdicts)
+
+    def _assess_each(self, queries: Queries, doubt: Doubt, records: Iterable[RawRecord]) -> None:
+        """Assess query by query, to find the one at which the detector fails."""
+        for at in range(len(queries)):
+            one = queries.take(slice(at, at + 1))
+            aside = doubt.aside(one, records)
+            if aside is not None:
+                self.pending.unreadable.append(aside)
+                continue
+            try:
+                verdicts = self.detector.assess(one)
+            except Exception as error:  # as above; after enough tries the query is left out
+                doubt.failed(one, error)
+                raise Poisoned(int(one.place[0]), int(one.place[0])) from error
+            self._account(one, verdicts)
+
+    def _account(self, queries: Queries, verdicts: Sequence[Verdict]) -> None:
+        scored = int(queries.scored.sum()) if queries.model in self.in_force else 0
+        self.pending.scored += scored
+        self.pending.counted += len(queries) - scored
+        self.pending.verdicts.extend(verdicts)
