@@ -20,7 +20,7 @@ from detector.records import decode_decision
 from gateway import v1, v2
 from gateway.access import presented
 from gateway.faults import Fault, bad_input, too_large, unauthorized, unavailable, unknown_model
-from gateway.middleware import Middleware, grant_of
+from gateway.middleware import Middleware, grant_of, told
 from gateway.parts import Parts, build
 from gateway.serving import BadAnswer, Busy, Served
 from gateway.settings import GatewaySettings
@@ -132,7 +132,7 @@ async def ready(request: Request) -> Response:
 async def health(request: Request) -> Response:
     """Tell how the gateway is; 503 only while it refuses to answer at all."""
     parts = _parts(request)
-    return _json(parts.health(), 503 if parts.shut() is not None else 200)
+    return _json(parts.health(), 503 if parts.guard.shut() is not None else 200)
 
 
 @router.get("/metrics")
@@ -152,7 +152,7 @@ async def push(request: Request) -> Response:
         raise bad_input("not_a_decision", str(error)) from error
     applied = parts.guard.table.apply(decision)
     if applied:
-        parts.applied()
+        parts.guard.applied()
     return _json({"applied": applied, "id": decision.id, "serial": decision.serial})
 
 
@@ -227,9 +227,9 @@ def _json(content: Mapping[str, Any], status: int = 200) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     """Answer a Fault raised behind the middleware."""
-    fault = error if isinstance(error, Fault) else Fault(500, "internal", "internal error")
-    _parts(request).guard.metrics.refusals.labels(fault.code).inc()
-    return Response(fault.body(), fault.status, dict(fault.headers), media_type=JSON)
+    if isinstance(error, Fault):
+        _parts(request).guard.metrics.refusals.labels(error.code).inc()
+    return await told(request, error)
 
 
 async def _not_here(_request: Request, error: Exception) -> Response:

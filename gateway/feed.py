@@ -3,6 +3,7 @@
 One thread, its own consumer, no group. A lost connection leaves the last table in force, and says so: its age grows.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -72,6 +73,11 @@ class Feed:
     def age(self) -> float | None:
         """Return for how many seconds the table may have missed something; None before it was ever complete."""
         return None if self._fresh_at is None else time.monotonic() - self._fresh_at
+
+    def age_or_nan(self) -> float:
+        """Return age() for a metric: NaN before the table was ever complete."""
+        age = self.age()
+        return math.nan if age is None else age
 
     def _run(self) -> None:
         names = (self.topics.decisions, self.topics.keys) if self.sinks.keys is not None else (self.topics.decisions,)

@@ -6,22 +6,23 @@ Grant (`grant_of`) and hands its model's answer to `Grant.answer`, which logs it
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from starlette.requests import Request
+from starlette.responses import Response
 
 from detector.decision import Action, Decision
 from detector.records import format_time
-from gateway.access import KeyRing, presented
+from gateway.access import presented
 from gateway.faults import Fault, blocked, too_many
-from gateway.limits import Limiter
+from gateway.guard import Guard
 from gateway.metrics import Metrics
 from gateway.perturb import coarsen
-from gateway.querylog import Answer, QueryLog
-from gateway.settings import THROTTLE, Rate
-from gateway.table import Asker, DecisionTable
+from gateway.querylog import Answer
+from gateway.table import Asker
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -32,39 +33,6 @@ Floats = npt.NDArray[np.float32]
 
 STATE = "gamekeeper"  # the name in scope["state"]
 POLICY_VIOLATION = 1008  # WebSocket close code
-
-
-def _always() -> Fault | None:
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What is guarded, and how.
-
-    `model_of` says which model a path queries: None means that the path is no query (a key is needed all the same).
-    `shut` returns a Fault while nothing may be answered.
-    """
-
-    model_of: Callable[[str], str | None]
-    open_paths: frozenset[str] = frozenset()  # no key needed
-    throttle: Rate = THROTTLE
-    shut: Callable[[], Fault | None] = _always
-
-
-@dataclass(slots=True)
-class Guard:
-    """What the middleware works with."""
-
-    access: KeyRing
-    table: DecisionTable
-    log: QueryLog
-    rules: Rules
-    metrics: Metrics = field(default_factory=Metrics)
-    limiter: Limiter = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.limiter = Limiter(self.rules.throttle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +127,7 @@ class Middleware:
         model = guard.rules.model_of(scope["path"])
         if model is None:
             return None
-        fault = guard.rules.shut()
+        fault = guard.shut()
         if fault is not None:
             raise fault
         asker = Asker(key.client, key.tenant, scope["client"][0] if scope.get("client") else None)
@@ -176,6 +144,13 @@ async def refuse(fault: Fault, send: Send, metrics: Metrics) -> None:
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": fault.status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
+
+
+async def told(_request: Request, fault: Exception) -> Response:
+    """Answer a Fault raised in the app: the exception handler for Starlette and FastAPI. Raises anything else."""
+    if not isinstance(fault, Fault):
+        raise fault
+    return Response(fault.body(), fault.status, dict(fault.headers), media_type="application/json")
 
 
 def grant_of(scope: Scope) -> Grant:

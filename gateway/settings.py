@@ -37,7 +37,7 @@ class GatewaySettings:
     Without `bootstrap` the gateway runs alone: keys from `keys_file`, no decisions, no log.
     """
 
-    models: Path | Mapping[str, Path]
+    models: Path | Mapping[str, Path] = field(default_factory=dict)
     bootstrap: str | None = None
     name: str = "gateway"
     host: str = "127.0.0.1"

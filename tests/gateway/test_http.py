@@ -209,4 +209,3 @@ def test_unknown_paths(shared_gateway: Running) -> None:
     assert http.get("/openapi.json").status_code == 401
     assert http.get("/nothing", headers=KEY).status_code == 404
     assert json.loads(http.get("/nothing", headers=KEY).text)["code"] == "no_such_path"
-    assert http.get(PREDICT, headers=KEY).status_code == 405
