@@ -5,18 +5,21 @@ Anything not named here is a defect of ours and shows its traceback.
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from consumers.records import BadSource
 from consumers.store.engine import BadDatabase
 from consumers.store.facts import Missing
 from detector.policy import BadPolicy
 from detector.population import BadPopulation
-from gamekeeper.settings import BadSetting
+from detector.records import BadRecord
+from gamekeeper.embedded import EmbeddedError
+from gamekeeper.settings import BadSettings
 
 
 class Failure(RuntimeError):  # noqa: N818  # named for what it says to the operator
     """A command could not do what it was asked; the message is the one line."""
 
 
-SAID_WELL = (Failure, BadSetting, BadPolicy, BadPopulation, BadDatabase, Missing)
+SAID_WELL = (Failure, BadSettings, EmbeddedError, BadRecord, BadSource, BadPolicy, BadPopulation, BadDatabase, Missing)
 
 
 def explain(error: Exception) -> str | None:

@@ -29,7 +29,8 @@ from consumers.store.people import Said
 from detector.population import load
 from gamekeeper import embedded
 from gamekeeper.demo import assets
-from gamekeeper.settings import Settings, child_environment
+from gamekeeper.files import write_atomically
+from gamekeeper.settings import Settings, environment, writable_cache
 from gamekeeper.supervisor import Spec, Supervisor
 
 Beat = Callable[[str], None]
@@ -79,9 +80,20 @@ def run(settings: Settings, data: Path, endpoints: Path | None) -> None:
 def services(settings: Settings, data: Path, beat: Beat) -> Iterator[tuple[str, str]]:
     """Yield Kafka's bootstrap servers and Postgres's URL: those of the settings, else embedded ones in `data`."""
     with ExitStack() as stack:
-        database = settings.database or stack.enter_context(embedded.postgres(data / "postgres", beat))
-        bootstrap = settings.bootstrap or stack.enter_context(embedded.kafka(data / "kafka", beat, settings.cache))
+        database, bootstrap = settings.database_url, settings.kafka_bootstrap_servers
+        if not database:
+            server = embedded.start_postgres(data / "postgres", _progress(beat))
+            stack.callback(server.stop)
+            database = server.url
+        if not bootstrap:
+            server = embedded.start_kafka(data / "kafka", writable_cache(settings, data), _progress(beat))
+            stack.callback(server.stop)
+            bootstrap = server.url
         yield bootstrap, database
+
+
+def _progress(beat: Beat) -> embedded.Progress:
+    return lambda what, share: beat(f"{what} {share:.0%}" if share else what)
 
 
 @contextmanager
@@ -170,30 +182,22 @@ def _secrets(engine: Engine, file: Path) -> dict[str, Any]:
         "bouncer_key": keys.add_bouncer_key(engine, "up", WHO).secret,
         "push_token": secrets.token_urlsafe(32),
     }
-    write_atomically(file, made)
+    write_atomically(file, json.dumps(made, indent=2))
     return made
-
-
-def write_atomically(file: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON so that a reader sees the whole of it or nothing; readable by the owner only."""
-    draft = file.with_name(f".{file.name}.new")
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    draft.replace(file)
 
 
 def _environment(settings: Settings, parts: Parts, models: Path, name: str) -> dict[str, str]:
     port = str(parts.ports[name])
-    return child_environment({
+    return environment({
         "KAFKA_BOOTSTRAP_SERVERS": parts.bootstrap,
         "DATABASE_URL": parts.database,
         "GAMEKEEPER_MODELS": str(models),
         "GAMEKEEPER_METRICS_PORT": port,
         "GAMEKEEPER_API_PORT": port,
         "GAMEKEEPER_GATEWAY_PORT": port,
-        "GAMEKEEPER_GATEWAY_HOST": "127.0.0.1",
+        "GAMEKEEPER_HOST": "127.0.0.1",
         "GAMEKEEPER_PUSH_TOKEN": parts.push_token,
-        "GAMEKEEPER_LOG": settings.log_format,
+        "GAMEKEEPER_LOG_FORMAT": settings.log_format,
         "TF_CPP_MIN_LOG_LEVEL": "3",
     })  # fmt: skip
 
@@ -218,11 +222,10 @@ def _announce(kept: _Kept, data: Path, endpoints: Path | None, console: Console)
         "data": str(data),
     }
     if endpoints:
-        write_atomically(endpoints, content)
-    console.print(
-        f"[bold]Gamekeeper is up.[/bold] The model {kept.model} answers at {urls['gateway']}/v1/models/{kept.model}:predict"
-    )
-    console.print(f"data and logs: {data}   stop with Ctrl-C")
+        write_atomically(endpoints, json.dumps(content, indent=2) + "\n")
+    console.print("[bold]Gamekeeper is up.[/bold] Stop with Ctrl-C.")
+    console.print(f"  model   {urls['gateway']}/v1/models/{kept.model}:predict", highlight=False)
+    console.print(f"  data    {data}", highlight=False)
 
 
 def _tend(supervisor: Supervisor, asked: list[int], beat: Beat) -> None:

@@ -25,7 +25,7 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 def settings() -> Settings:
     """Return the settings and start the log in the form that they ask for."""
     found = load()
-    logs.configure(found.log_format)
+    logs.configure(found.log_format, found.log_level)
     return found
 
 
@@ -50,8 +50,8 @@ def channels(found: Settings) -> "Channels":
     """Return where decisions and alerts are owed to."""
     from consumers.store.facts import Channels  # noqa: PLC0415
 
-    pushes = tuple(f"push:{name}" for name in found.push)
-    return Channels(decisions=("topic", *pushes), alerts=tuple(f"webhook:{name}" for name in found.webhooks))
+    pushes = tuple(f"push:{name}" for name, _ in found.push)
+    return Channels(decisions=("topic", *pushes), alerts=tuple(f"webhook:{name}" for name, _ in found.webhooks))
 
 
 def said(why: str) -> "Said":

@@ -38,7 +38,9 @@ def learn(
     policy = common.policy(settings)
     from consumers import learn as learning  # noqa: PLC0415
 
-    options = learning.LearnOptions(policy=policy, shape=_shape(shape), bootstrap=settings.bootstrap)
+    options = learning.LearnOptions(
+        policy=policy, shape=_shape(shape), bootstrap=settings.kafka_bootstrap_servers or None
+    )
     learning.learn(records, out, options)
 
 
@@ -60,7 +62,7 @@ def replay(  # noqa: PLR0913, PLR0917  # one parameter an option of the command 
 
     said = () if feedback is None else again.read_feedback(feedback)
     outputs = again.Outputs(verdicts=verdicts, clients=clients, unreadable=unreadable)
-    options = again.Options(feedback=said, bootstrap=settings.bootstrap)
+    options = again.Options(feedback=said, bootstrap=settings.kafka_bootstrap_servers or None)
     totals = again.replay(records, known, wanted, outputs, options)
     typer.echo(
         f"{totals.read:,} read, {totals.scored:,} scored, {totals.counted:,} counted only, "

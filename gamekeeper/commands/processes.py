@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gamekeeper.commands import common
-from gamekeeper.settings import BadSetting, Settings
+from gamekeeper.settings import BadSettings, Settings
 
 if TYPE_CHECKING:
     from consumers.channels.push import Push
@@ -29,7 +29,7 @@ def detect() -> None:
 
     process.run(
         process.DetectSettings(
-            kafka=KafkaSettings(settings.need_bootstrap()),
+            kafka=KafkaSettings(settings.need_kafka()),
             database=settings.need_database(),
             schema=settings.schema,
             group=settings.group,
@@ -37,7 +37,7 @@ def detect() -> None:
             policy=policy,
             channels=common.channels(settings),
             metrics_port=settings.metrics_port,
-            metrics_host=settings.metrics_host,
+            metrics_host=settings.host,
         )
     )
 
@@ -50,7 +50,7 @@ def deliver() -> None:
 
     process.run(
         process.DeliverSettings(
-            kafka=KafkaSettings(settings.need_bootstrap()),
+            kafka=KafkaSettings(settings.need_kafka()),
             database=settings.need_database(),
             schema=settings.schema,
             topics=Topics(settings.topic_prefix),
@@ -58,7 +58,7 @@ def deliver() -> None:
             webhooks=_webhooks(settings),
             channels=common.channels(settings),
             metrics_port=settings.metrics_port,
-            metrics_host=settings.metrics_host,
+            metrics_host=settings.host,
         )
     )
 
@@ -66,23 +66,25 @@ def deliver() -> None:
 def _pushes(settings: Settings) -> "tuple[Push, ...]":
     from consumers.channels.push import Push  # noqa: PLC0415
 
-    return tuple(Push(name, url, settings.push_token or "") for name, url in settings.push.items())
+    return tuple(Push(name, url, settings.push_token) for name, url in settings.push)
 
 
 def _webhooks(settings: Settings) -> "tuple[Webhook, ...]":
     from consumers.channels.webhook import Webhook  # noqa: PLC0415
 
-    if settings.webhooks and settings.webhook_secret is None:
-        raise BadSetting("GAMEKEEPER_WEBHOOK_SECRET is not set; alerts to GAMEKEEPER_WEBHOOKS must be signed (whsec_…)")
-    secret, private = settings.webhook_secret or "", settings.webhook_private
-    return tuple(Webhook(name, url, secret, private) for name, url in settings.webhooks.items())
+    if settings.webhooks and not settings.webhook_secret:
+        raise BadSettings(
+            "GAMEKEEPER_WEBHOOK_SECRET is not set; alerts to GAMEKEEPER_WEBHOOKS must be signed (whsec_…)"
+        )
+    secret, private = settings.webhook_secret, settings.webhook_private
+    return tuple(Webhook(name, url, secret, private) for name, url in settings.webhooks)
 
 
 def gateway() -> None:
     """Serve the Keras models of a folder, enforce decisions, log every prediction. Needs no database."""
     settings = common.settings()
     if settings.models is None:
-        raise BadSetting("GAMEKEEPER_MODELS is not set; set it to a folder of .keras files")
+        raise BadSettings("GAMEKEEPER_MODELS is not set; set it to a folder of .keras files")
     from gateway import app as process  # noqa: PLC0415
     from gateway.kafka import Topics  # noqa: PLC0415
     from gateway.settings import GatewaySettings  # noqa: PLC0415
@@ -90,13 +92,12 @@ def gateway() -> None:
     process.run(
         GatewaySettings(
             models=settings.models,
-            bootstrap=settings.need_bootstrap(),
+            bootstrap=settings.need_kafka(),
             topics=Topics(settings.topic_prefix),
             name=settings.gateway_name,
-            host=settings.gateway_host,
+            host=settings.host,
             port=settings.gateway_port,
-            push_token=settings.push_token,
-            fail_open=settings.gateway_fail_open,
+            push_token=settings.push_token or None,
         )
     )
 
@@ -108,5 +109,5 @@ def api() -> None:
     from consumers import api as process  # noqa: PLC0415
 
     process.run(
-        process.ApiSettings(database=database, schema=settings.schema, host=settings.api_host, port=settings.api_port)
+        process.ApiSettings(database=database, schema=settings.schema, host=settings.host, port=settings.api_port)
     )

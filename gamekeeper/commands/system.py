@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gamekeeper.commands import common
-from gamekeeper.settings import described
+from gamekeeper.settings import values
 
 PANEL = "System"
 
@@ -50,7 +50,7 @@ def topics() -> None:
     from consumers import topics as kafka_topics  # noqa: PLC0415
     from consumers.kafka import KafkaSettings  # noqa: PLC0415
 
-    states = kafka_topics.ensure(KafkaSettings(found.need_bootstrap()), found.partitions, found.topic_prefix)
+    states = kafka_topics.ensure(KafkaSettings(found.need_kafka()), found.partitions, found.topic_prefix)
     table = Table("topic", "partitions", "made now", "differs")
     for state in states:
         table.add_row(state.name, str(state.partitions), "yes" if state.created else "no", "; ".join(state.differences))
@@ -72,8 +72,8 @@ def migrate() -> None:
 def settings() -> None:
     """List every setting with its value and where that came from. Secrets are hidden."""
     table = Table("setting", "value", "from", "meaning")
-    for setting, value, origin in described():
-        table.add_row(setting.name, value, origin, setting.meaning)
+    for value in values():
+        table.add_row(value.name, value.shown, value.origin, value.meaning)
     Console().print(table)
 
 
