@@ -230,7 +230,7 @@ def load(name: str, path: Path) -> Served:
     compiled = tf.function(call, input_signature=signature, autograph=False)
     served = Served(name, shape, classes, model.inputs[0].name, OUTPUT, compiled)
     try:
-        served._ask(np.zeros((1, *shape), np.float32))  # noqa: SLF001  # compiles, and shows what it answers
+        served._ask(_probe(shape))  # noqa: SLF001  # compiles, and shows what it answers
     except BadAnswer as error:
         raise BadModel(f"{path}: {error}; end it with softmax or sigmoid") from error
     served.calls = 0
@@ -247,6 +247,13 @@ def _dimensions(path: Path, model: Any) -> tuple[tuple[int, ...], int]:
     if len(answer) != 2 or answer[1] is None:  # noqa: PLR2004  # batch, classes
         raise BadModel(f"{path}: the answer's shape {answer} is not (batch, classes)")
     return tuple(int(size) for size in shape), int(answer[1])
+
+
+def _probe(shape: tuple[int, ...]) -> Floats:
+    """Return inputs that show logits for what they are: one of zeros, some between 0 and 1; always the same."""
+    probe = np.random.default_rng(0).random((4, *shape), dtype=np.float32)
+    probe[0] = 0
+    return probe
 
 
 def _why(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """Fixtures of the gateway's tests: a small real model, and a gateway that runs alone."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,3 +57,12 @@ def shared_gateway(alone: GatewaySettings) -> Iterator[Running]:
     """Return a gateway for tests that leave nothing behind in it."""
     with serving(alone) as running:
         yield running
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
