@@ -1,0 +1,176 @@
+"""Fitting: what distances, axes, cells and the surrogate are for this model (stage B of the geometry)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.distance import cdist
+
+from detector import features, geometry
+from detector.learning import kinds
+from detector.learning.past import generator, seed
+
+CELLS: Final = 256
+ROWS_PER_CELL: Final = 8  # fewer rows a cell would place cells on single queries
+LABELS_MAX: Final = 1_000  # surrogate columns: the most frequent labels
+RIDGE: Final = 1e-4
+NEIGHBOURS: Final = 128  # queries of others among which the nearest is looked for
+RADIUS: Final = 0.4  # share of the median distance to the nearest of them that counts as near
+PAIRS: Final = 4_000
+SD_FLOOR: Final = 0.01  # of the largest: an axis without spread must not blow up what is divided by it
+TEXTURE_ROOM: Final = 1.1
+
+Floats = npt.NDArray[np.float32]
+Weights = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Queries that train the geometry, one row each. Virtual copies have a client of -1 and no margin."""
+
+    z: Floats  # [n, 48]
+    u: Floats  # [n, U]
+    con: Floats  # [n]
+    tex: Floats  # [n]
+    label: npt.NDArray[np.int64]  # [n]
+    margin: Floats  # [n] its upper end; NaN unknown
+    client: npt.NDArray[np.int64]  # [n]
+    kind: npt.NDArray[np.int64]  # [n]
+
+    @property
+    def weight(self) -> Weights:
+        """Weights f8[n] of mean 1 by which every kind counts the same."""
+        counts = np.bincount(self.kind)
+        return len(self.kind) / (np.count_nonzero(counts) * counts[self.kind].astype(np.float64))
+
+
+def pooled(parts: Sequence[Training]) -> Training:
+    """Return the parts as one."""
+    return Training(*(np.concatenate([getattr(part, name) for part in parts]) for name in Training.__slots__))
+
+
+def fit(model: str, rows: Training) -> tuple[dict[str, npt.NDArray[Any]], dict[str, float]]:
+    """Return the arrays and numbers of stage B (see `geometry.ARRAYS` and `geometry.NUMBERS`)."""
+    weight = rows.weight
+    mean, axes = principal(rows.u, weight)
+    ux, res = features.reduce(rows.u, mean, axes)
+    deviation = _spread(ux, weight)
+    centres, _ = kinds.centres_of(ux, max(1, min(CELLS, len(ux) // ROWS_PER_CELL)), seed("cells", model))
+    arrays: dict[str, npt.NDArray[Any]] = {"pca_mean": mean, "pca": axes, "ux_sd": deviation}
+    arrays["cells"] = centres.astype(np.float32)
+    seen = {"dc": _nearest(ux, arrays["cells"]), "res": res, "tex": rows.tex, "m": rows.margin}
+    learnt = surrogate(model, ux / deviation, rows.label, weight)
+    if learnt:
+        arrays |= learnt
+        seen["sm"] = _lead(features.design(model, ux / deviation) @ learnt["surrogate"], learnt["labels"], rows.label)
+    numbers = _radii(model, rows, ux)
+    for name, (column, share) in QUANTILES.items():
+        numbers |= _quantile(name, seen.get(column), weight, share)
+    if "tex998" in numbers:
+        numbers["tex998"] *= TEXTURE_ROOM
+    return arrays, numbers
+
+
+QUANTILES: Final = {
+    "sm05": ("sm", 0.05),
+    "sm02": ("sm", 0.02),
+    "dc75": ("dc", 0.75),
+    "dc97": ("dc", 0.97),
+    "dc997": ("dc", 0.997),
+    "res75": ("res", 0.75),
+    "res97": ("res", 0.97),
+    "res997": ("res", 0.997),
+    "tex99": ("tex", 0.99),
+    "tex998": ("tex", 0.998),
+    "m05": ("m", 0.05),
+    "m015": ("m", 0.015),
+}
+
+
+def principal(u: Floats, weight: Weights) -> tuple[Floats, Floats]:
+    """Return mean f4[U] and principal axes f4[U, P] of a coarse view, each axis with a fixed sign."""
+    mean = np.average(u.astype(np.float64), axis=0, weights=weight)
+    centred = u - mean
+    _, vectors = np.linalg.eigh((centred * weight[:, None]).T @ centred / weight.sum())
+    axes = vectors[:, ::-1][:, : geometry.components(u.shape[1])]
+    largest = np.abs(axes).argmax(0)
+    axes = axes * np.where(axes[largest, np.arange(axes.shape[1])] < 0, -1, 1)
+    return mean.astype(np.float32), axes.astype(np.float32)
+
+
+def surrogate(
+    model: str, standardised: Floats, label: npt.NDArray[np.int64], weight: Weights
+) -> dict[str, npt.NDArray[Any]]:
+    """Return a ridge regression of the model's answers on random features; empty with fewer than two labels."""
+    known = label >= 0
+    values, place, counts = np.unique(label[known], return_inverse=True, return_counts=True)
+    labels = np.sort(values[np.argsort(-counts, kind="stable")[:LABELS_MAX]])
+    if len(labels) < 2:  # noqa: PLR2004  # one label says nothing
+        return {}
+    inputs = features.design(model, standardised[known]).astype(np.float64)
+    rare = weight[known] / np.sqrt(counts[place])
+    rare *= len(rare) / rare.sum()
+    targets = np.where(label[known][:, None] == labels, 1.0, -1.0)
+    moments = (inputs * rare[:, None]).T @ inputs
+    moments[np.diag_indices_from(moments)] += RIDGE * len(inputs)
+    weights = np.linalg.solve(moments, (inputs * rare[:, None]).T @ targets)
+    return {"surrogate": weights.astype(np.float32), "labels": labels}
+
+
+def weighted_quantile(values: npt.NDArray[Any], weight: Weights, share: float) -> float:
+    """Return the smallest value below or at which lies at least `share` of the weight."""
+    order = np.argsort(values, kind="stable")
+    total = np.cumsum(weight[order])
+    return float(values[order][min(np.searchsorted(total, share * total[-1]), len(values) - 1)])
+
+
+def _quantile(name: str, values: Floats | None, weight: Weights, share: float) -> dict[str, float]:
+    known = np.zeros(0, np.bool_) if values is None else np.isfinite(values)
+    if values is None or not known.any():
+        return {}
+    return {name: weighted_quantile(values[known], weight[known], share)}
+
+
+def _spread(ux: Floats, weight: Weights) -> Floats:
+    mean = np.average(ux, axis=0, weights=weight)
+    deviation = np.sqrt(np.average((ux - mean) ** 2, axis=0, weights=weight))
+    largest = float(deviation.max(initial=0))
+    return np.maximum(deviation, SD_FLOOR * largest if largest > 0 else 1).astype(np.float32)
+
+
+def _nearest(ux: Floats, centres: Floats) -> Floats:
+    blocks = [cdist(ux[at : at + PAIRS], centres).min(1) for at in range(0, len(ux), PAIRS)]
+    return np.concatenate(blocks).astype(np.float32)
+
+
+def _lead(answers: Floats, labels: npt.NDArray[np.int64], label: npt.NDArray[np.int64]) -> Floats:
+    place = np.minimum(np.searchsorted(labels, label), len(labels) - 1)
+    rows = np.arange(len(answers))
+    own = answers[rows, place].copy()
+    others = answers.copy()
+    others[rows, place] = -np.inf
+    return np.where(labels[place] == label, own - others.max(1), np.nan).astype(np.float32)
+
+
+def _radii(model: str, rows: Training, ux: Floats) -> dict[str, float]:
+    """Return what is near: r in z, udist in ux, and the median contrast; only those that are not 0."""
+    rng = generator("radii", model)
+    real = np.flatnonzero(rows.client >= 0)
+    asked = rng.permutation(real)[:PAIRS]
+    others = rng.permutation(real)[:NEIGHBOURS]
+    apart = cdist(rows.z[asked], rows.z[others])
+    same = rows.client[asked][:, None] == rows.client[others]
+    if same.all():  # one client alone: its own other queries must do
+        same = asked[:, None] == others
+    nearest = np.where(same, np.inf, apart).min(1)
+    nearest = nearest[np.isfinite(nearest)]
+    one, two = rng.permutation(real)[:PAIRS], rng.permutation(real)[:PAIRS]
+    scene = np.linalg.norm(ux[one, : geometry.SCENE] - ux[two, : geometry.SCENE], axis=1)[one != two]
+    found = {
+        "r": RADIUS * float(np.median(nearest)) if len(nearest) else 0.0,
+        "udist": float(np.median(scene)) if len(scene) else 0.0,
+        "con": float(np.median(rows.con[real])),
+    }
+    return {name: value for name, value in found.items() if value > 0}

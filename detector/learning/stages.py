@@ -1,0 +1,230 @@
+"""Stages: one pass from ordinary queries to a population; `making` decides how many passes and on whom.
+
+A  one scale for inputs   B  axes, cells, surrogate, thresholds   C  windows: quantiles, rows, ceilings
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detector import evidence, features, geometry, windows
+from detector.learning import ceilings, fitting, kinds, plane, virtual
+from detector.learning.ceilings import Ceilings, Lives
+from detector.learning.fitting import Training
+from detector.learning.kinds import Kinds
+from detector.learning.past import Rows, generator, sample, seed
+from detector.learning.virtual import Pool
+from detector.policy import Policy
+from detector.population import Population
+from detector.query import Queries
+from detector.signals import EVENTS, KINDS
+
+PLACES: Final = 32  # of the input space, for virtual clients who are at home in a few
+POOL_MAX: Final = 8_000  # ordinary queries that virtual clients are made from
+SAFE_ROWS: Final = 1_500  # copies of each label-safe virtual kind that train the geometry
+WINDOW_ROWS: Final = 8_000  # window rows kept for HalfSpaceTrees
+RESERVOIR: Final = 2_000  # queries kept on which leakage is tested
+BLOCK: Final = 8_192  # queries folded at once: bounds scratch memory
+VIEWS_NUMBERS: Final = 1 << 24  # input numbers looked at at once
+
+Progress = Callable[[str, float], None]
+"""Called with what is being done and how far it is, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What one pass learnt."""
+
+    population: Population  # without the description that only `making` knows
+    ceilings: Ceilings
+    kinds: Kinds
+    virtual: tuple[str, ...]  # virtual kinds that could be made
+
+
+def run(past: Queries, blank: Population, policy: Policy, spare: float, progress: Progress) -> Draft:
+    """Return what the clients of `past` teach. `blank` says model and shape; `spare` see `ceilings.choose`."""
+    progress("looking at inputs", 0.1)
+    rows = sample(past)
+    population, trained = _geometry(past, blank, rows)
+    progress("following clients", 0.5)
+    closed, client = follow(past, population, policy.window)
+    population = _windows(past, population, closed.rows, trained.rows)
+    judged = windows.judge(population, closed)
+    own = ceilings.lives("past", client, judged.hits, judged.trials)
+    progress("following virtual clients", 0.7)
+    groups = [_group(kind.name, made, population, policy.window) for kind, made in _virtual(trained.pool, population)]
+    bound = evidence.thresholds(policy.alpha, 1, len(KINDS)).pair / 2
+    chosen = ceilings.choose(CALIBRATED, own, groups, bound, spare)
+    names = tuple(group.group for group in groups)
+    population = replace(
+        population,
+        ceilings=chosen.p0,
+        strong=chosen.strong,
+        gated=not names and trained.kinds.separate < kinds.KINDS,
+    )
+    return Draft(population, chosen, trained.kinds, names)
+
+
+CALIBRATED: Final = tuple(
+    ceilings.Event(event.name, event.floor, event.strong, event.group == "S" or event.name in {"lat", "sten"})
+    for event in EVENTS
+)
+"""Virtual copies keep their parent's answer, so what they say of *changes* of the answer (line, probe) is not true."""
+
+
+def follow(past: Queries, population: Population, window: int) -> tuple[windows.Closed, npt.NDArray[np.int64]]:
+    """Return all closed windows and the client of each, as places in `past.clients`."""
+    watch = windows.Watch(population, window)
+    parts, clients = [], []
+    for begin in range(0, len(past), BLOCK):
+        block = past.take(slice(begin, begin + BLOCK))
+        closed = watch.fold(block)
+        parts.append(closed)
+        clients.append(block.client[closed.row].astype(np.int64))
+    names = windows.Closed.__slots__
+    return windows.Closed(*(np.concatenate([getattr(part, name) for part in parts]) for name in names)), np.concatenate(
+        clients
+    )
+
+
+def lives_of(past: Queries, population: Population, policy: Policy) -> tuple[Lives, npt.NDArray[np.int64]]:
+    """Return the windows of all clients under a finished population, and who they are."""
+    closed, client = follow(past, population, policy.window)
+    judged = windows.judge(population, closed)
+    return ceilings.lives("past", client, judged.hits, judged.trials), np.unique(client)
+
+
+def profile(past: Queries, blank: Population) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return what each client with a sampled query is like (see `kinds.profiles`), and who they are."""
+    rows = sample(past)
+    if len(rows) == 0 or past.input is None:
+        return _by_labels(past)
+    inputs = past.input[rows]
+    population = replace(blank, arrays=plane.fit(blank.model, blank.shape, inputs))
+    profiled, client = np.unique(past.client[rows], return_inverse=True)
+    ux = _preliminary(_views(population, inputs).u)
+    return kinds.profiles(ux, past.label[rows], client, len(profiled)), profiled
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    pool: Pool | None
+    kinds: Kinds
+    rows: Rows
+
+
+def _geometry(past: Queries, blank: Population, rows: Rows) -> tuple[Population, _Trained]:
+    if len(rows) == 0 or past.input is None:
+        return blank, _Trained(None, kinds.cluster(_by_labels(past)[0], past.model), rows)
+    inputs = past.input[rows]
+    population = replace(blank, arrays=plane.fit(blank.model, blank.shape, inputs))
+    profiled, client = np.unique(past.client[rows], return_inverse=True)
+    seen = _looked(population, inputs, past, rows)
+    ux = _preliminary(seen.u)
+    found = kinds.cluster(kinds.profiles(ux, seen.label, client, len(profiled)), blank.model)
+    seen = replace(seen, kind=found.of[client].astype(np.int64))
+    pool = _pool(population, inputs, seen, ux)
+    copies = list(_safe(pool, population, found.count))
+    arrays, numbers = fitting.fit(blank.model, fitting.pooled([seen, *copies]))
+    population = replace(population, arrays={**population.arrays, **arrays}, numbers=numbers)
+    return population, _Trained(pool, found, rows)
+
+
+def _by_labels(past: Queries) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    profiled, client = np.unique(past.client, return_inverse=True)
+    return kinds.profiles(np.zeros((len(past), 0), np.float32), past.label, client, len(profiled)), profiled
+
+
+def _looked(population: Population, inputs: geometry.Floats, past: Queries, rows: Rows) -> Training:
+    seen = _views(population, inputs)
+    return Training(
+        z=seen.z,
+        u=seen.u,
+        con=seen.con,
+        tex=seen.tex,
+        label=past.label[rows],
+        margin=past.margin_high[rows],
+        client=past.client[rows].astype(np.int64),
+        kind=np.zeros(len(rows), np.int64),
+    )
+
+
+def _views(population: Population, inputs: geometry.Floats) -> features.Views:
+    step = max(1, VIEWS_NUMBERS // max(inputs.shape[1], 1))
+    parts = [features.views(population, inputs[at : at + step]) for at in range(0, len(inputs), step)]
+    return features.Views(*(np.concatenate([getattr(part, name) for part in parts]) for name in _VIEWS))
+
+
+_VIEWS: Final = ("z", "c", "u", "con", "tex")
+
+
+def _preliminary(u: geometry.Floats) -> geometry.Floats:
+    mean, axes = fitting.principal(u, np.ones(len(u)))
+    return features.reduce(u, mean, axes)[0]
+
+
+def _pool(population: Population, inputs: geometry.Floats, seen: Training, ux: geometry.Floats) -> Pool:
+    rows = generator("pool", population.model).permutation(len(inputs))[:POOL_MAX]
+    rows.sort()
+    layout = geometry.layout(population.shape)
+    scaled = (inputs[rows] - population.arrays["offset"]) * population.arrays["scale"]
+    _, cell = kinds.centres_of(ux[rows], PLACES, seed("places", population.model))
+    numeric = population.arrays.get("numeric", np.ones(layout.size, np.bool_))
+    # What the surrogate learns from must be an answer: rows without a label are nobody's parents.
+    known = seen.label[rows] >= 0
+    scaled = np.clip(scaled, 0, 1) if layout.image else scaled
+    return Pool(layout, scaled[known], seen.label[rows][known], seen.margin[rows][known], cell[known], numeric)
+
+
+def _safe(pool: Pool, population: Population, first: int) -> Iterator[Training]:
+    safe = [kind for kind in virtual.kinds_of(pool.layout) if kind.safe]
+    for number, kind in enumerate(safe):
+        made = virtual.queries_of(pool, kind, population)
+        if made is None or made.input is None:
+            continue
+        step = max(1, len(made) // SAFE_ROWS)
+        seen = _views(population, made.input[::step])
+        count = len(seen.con)
+        unknown, nobody = np.full(count, np.nan, np.float32), np.full(count, -1, np.int64)
+        kind_of = np.full(count, first + number, np.int64)
+        yield Training(seen.z, seen.u, seen.con, seen.tex, made.label[::step], unknown, nobody, kind_of)
+
+
+def _virtual(pool: Pool | None, population: Population) -> Iterator[tuple[virtual.VirtualKind, Queries]]:
+    for kind in virtual.kinds_of(pool.layout) if pool is not None else ():
+        made = virtual.queries_of(pool, kind, population) if pool is not None else None
+        if made is not None:
+            yield kind, made
+
+
+def _group(name: str, made: Queries, population: Population, window: int) -> Lives:
+    closed, client = follow(made, population, window)
+    judged = windows.judge(population, closed)
+    return ceilings.lives(name, client, judged.hits, judged.trials)
+
+
+def _windows(past: Queries, population: Population, cut: npt.NDArray[np.float32], rows: Rows) -> Population:
+    """Add stage C: what windows of ordinary clients are like, and the queries on which leakage is tested."""
+    arrays, numbers = dict(population.arrays), dict(population.numbers)
+    rng = generator("windows", population.model)
+    if len(cut):
+        # In random order: HalfSpaceTrees learns from the order, and clients lie one after the other here.
+        arrays["rows"] = cut[rng.permutation(len(cut))[:WINDOW_ROWS]]
+        numbers |= _entropies(cut)
+    kept = np.sort(rng.permutation(rows)[:RESERVOIR])
+    if len(kept) and past.input is not None:
+        found = features.extract(population, past.input[kept], past.label[kept])
+        arrays |= {"reservoir_ux": found.ux, "reservoir_label": past.label[kept]}
+    return replace(population, arrays=arrays, numbers=numbers)
+
+
+def _entropies(rows: npt.NDArray[Any]) -> dict[str, float]:
+    found = {}
+    for name, column in (("label_entropy", -3), ("cell_entropy", -2)):
+        known = rows[:, column][np.isfinite(rows[:, column])]
+        if len(known):
+            found |= {f"{name}02": float(np.quantile(known, 0.02)), f"{name}98": float(np.quantile(known, 0.98))}
+    return found

@@ -1,0 +1,80 @@
+"""Virtual kinds: honest clients that the past does not hold, made from those that it holds.
+
+An unlabelled population lacks most kinds of honest clients; ceilings learnt from it alone block the first stress
+tester. Each virtual query is a changed copy of an ordinary one and keeps its parent's answer.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from detector import geometry
+from detector.learning.past import generator
+from detector.learning.virtual.both import BOTH
+from detector.learning.virtual.images import IMAGES
+from detector.learning.virtual.pool import CLIENTS, CLIENTS_MIN, NUMBERS_MAX, QUERIES, Copies, Pool, VirtualKind
+from detector.learning.virtual.tables import TABLES
+from detector.population import Population
+from detector.query import Queries
+
+PARENTS_MIN: Final = 64  # fewer ordinary queries than this make copies of the same few things
+
+__all__ = ["Pool", "VirtualKind", "clients_of", "kinds_of", "queries_of"]
+
+
+def kinds_of(layout: geometry.Layout) -> tuple[VirtualKind, ...]:
+    """Return the virtual kinds for inputs of this layout."""
+    return (*(IMAGES if layout.image else TABLES), *BOTH)
+
+
+def clients_of(pool: Pool, kind: VirtualKind, model: str) -> list[Copies]:
+    """Return the clients of one virtual kind: always the same for the same pool; none where it is not possible."""
+    count = min(CLIENTS, NUMBERS_MAX // (QUERIES * max(pool.layout.size, 1)))
+    if count < CLIENTS_MIN or len(pool.inputs) < PARENTS_MIN:
+        return []
+    rng = generator(f"virtual {kind.name}", model)
+    made = (kind.make(pool, rng) for _ in range(count))
+    return [copies for copies in made if copies is not None]
+
+
+def queries_of(pool: Pool, kind: VirtualKind, population: Population) -> Queries | None:
+    """Return one virtual kind's clients as queries; the population gives the scale. None where it is not possible.
+
+    A changed copy's margin is not known; it is set to 1 ("the model is sure"), which tries the events of
+    sure answers on it and can make no low one. Where ordinary answers hold no margins, copies don't either.
+    """
+    clients = clients_of(pool, kind, population.model)
+    if not clients:
+        return None
+    parent = np.concatenate([copies.parent for copies in clients])
+    margin = pool.margin[parent]
+    if not kind.real:
+        margin = np.full(len(parent), 1 if np.isfinite(pool.margin).any() else np.nan, np.float32)
+    total = len(parent)
+    return Queries(
+        model=population.model,
+        clients=tuple(f"{kind.name} {number}" for number in range(len(clients))),
+        tenants=(None,) * len(clients),
+        client=np.repeat(np.arange(len(clients), dtype=np.int32), [len(copies.parent) for copies in clients]),
+        time=np.arange(total, dtype=np.int64),
+        id=_identities(total),
+        scored=np.ones(total, np.bool_),
+        has_input=np.ones(total, np.bool_),
+        input=_raw(np.concatenate([copies.inputs for copies in clients]), population),
+        label=pool.label[parent],
+        margin_low=margin,
+        margin_high=margin,
+        place=np.arange(total, dtype=np.int64),
+        row=np.zeros(total, np.int32),
+    )
+
+
+def _identities(total: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
+    identities = np.zeros((total, 2), np.uint64)
+    identities[:, 1] = np.arange(1, total + 1)
+    return identities
+
+
+def _raw(scaled: np.ndarray[tuple[int, ...], np.dtype[np.float32]], population: Population) -> geometry.Floats:
+    raw: geometry.Floats = scaled / population.arrays["scale"] + population.arrays["offset"]
+    return raw.astype(np.float32)
