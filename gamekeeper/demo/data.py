@@ -21,6 +21,7 @@ from sklearn.datasets import load_digits
 Images: TypeAlias = npt.NDArray[np.float32]
 Labels: TypeAlias = npt.NDArray[np.int64]
 
+MODEL = "digits"
 SHAPE = (8, 8)
 CLASSES = 10
 _FULL_SCALE = 16.0  # the digits' grey levels are 0..16

@@ -34,6 +34,7 @@ class Visitor:
     budget: int  # instances
     start: float  # s after the run's beginning
     pause: float  # s between requests, on average
+    asked: int = 0  # instances that were answered over HTTP
     throttled: int = 0  # requests answered with 429
     turned_away: int | None = None  # µs since 1970 UTC of the first 403
 
@@ -81,6 +82,7 @@ async def _visit(visitor: Visitor, road: Road) -> None:
         answers = await _ask_patiently(visitor, talk.batch, road)
         if answers is None:
             return
+        visitor.asked += len(talk.batch)
         talk.hear(answers)
         await asyncio.sleep(visitor.pause * rng.uniform(0.5, 1.5))
 

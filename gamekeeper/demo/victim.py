@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from gamekeeper.demo import data
 from gamekeeper.demo.clients import Answers, Ask, as_answers
 from gamekeeper.demo.data import CLASSES, SHAPE, Images, Pool, camera, quiet_tensorflow
 
-NAME = "digits"
 _COPIES = 8  # of each training image, each as another camera sees it
 _EPOCHS = 8
 _BATCH = 64
@@ -39,6 +39,16 @@ def train(pool: Pool) -> Any:
     return model
 
 
+def make(path: Path) -> None:
+    """Train the model and write it to `path`."""
+    save(train(data.load().training), path)
+
+
+def load(path: Path) -> Any:
+    """Return the model that `path` holds."""
+    return _keras().models.load_model(path)
+
+
 def save(model: Any, path: Path) -> None:
     """Write the model as `.keras`; the file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +64,11 @@ def answers(model: Any, images: Images) -> Answers:
 
 def ask(model: Any) -> Ask:
     """Return a way to put batches to the model in process; it never refuses."""
-    return lambda images: answers(model, images)
+    import tensorflow as tf  # noqa: PLC0415  # loaded already, by whoever has a Keras model
+
+    signature = [tf.TensorSpec((None, *SHAPE), tf.float32)]
+    forward = tf.function(lambda images: model(images, training=False), input_signature=signature)
+    return lambda images: as_answers(forward(images).numpy())
 
 
 def accuracy(model: Any, pool: Pool) -> float:
