@@ -82,9 +82,7 @@ def use(file: Annotated[Path, typer.Argument(help="A file that `learn` wrote.")]
     store.put(engine, file.read_bytes(), who)
     for model, population in known.items():
         store.use(engine, model, population.version, who)
-        typer.echo(
-            f"{model}: population {population.version} is wanted; `gamekeeper population list` shows where it is in force"
-        )
+        typer.echo(f"{model}: {population.version} is wanted (`gamekeeper population list`: where it acts)")
 
 
 @population_app.command("list")

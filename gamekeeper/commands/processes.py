@@ -38,6 +38,9 @@ def detect() -> None:
             channels=common.channels(settings),
             metrics_port=settings.metrics_port,
             metrics_host=settings.host,
+            checkpoint_seconds=settings.checkpoint_seconds,
+            checkpoint_queries=settings.checkpoint_queries,
+            clients_max=settings.clients_max,
         )
     )
 
@@ -98,6 +101,7 @@ def gateway() -> None:
             host=settings.host,
             port=settings.gateway_port,
             push_token=settings.push_token or None,
+            fail_open=settings.gateway_fail_open,
         )
     )
 
