@@ -2,7 +2,7 @@
 
     python -m gamekeeper.embedded.fetch COORDINATES FOLDER
 
-JAVA_HOME and M2_REPO are set by whoever starts it: jgo would look for a Java to download, and write to the user's ~/.m2.
+Whoever starts it sets JAVA_HOME and M2_REPO: else jgo looks for a Java to download and writes to the user's ~/.m2.
 """
 
 import shutil

@@ -1,8 +1,8 @@
 """Keeps one server process, and ends it when whoever asked for it is gone, by whatever death.
 
-Run as a file, alone (`python -I -S guard.py PLAN`), standard library only, so that it starts in milliseconds. It holds the
-read end of a pipe as its stdin: the kernel closes the other end even after kill -9, and that is what it waits for. A
-parent-death signal in the server would follow the *thread* that started it; here it follows the guard's only thread.
+Run as a file (`python -I -S guard.py PLAN`), standard library only, so that it starts in milliseconds. Its stdin is the
+read end of a pipe: the kernel closes the other end even after kill -9, and that is what it waits for. A parent-death
+signal in the server would follow the *thread* that started it; here it follows the guard's only thread.
 """
 
 import ctypes
@@ -15,10 +15,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-LOCK_SECONDS = 30.0  # a guard before us may still be stopping its server
 FOLDER_IN_USE = 75  # EX_TEMPFAIL of sysexits.h
 
 
@@ -43,10 +43,10 @@ def die_with_guard(guard: int) -> Callable[[], None]:
     return between_fork_and_exec
 
 
-def lock(path: str) -> int | None:
-    """Take the folder's lock, waiting a while; the server inherits it, so that it is free only when both are gone."""
+def lock(path: str, patience: float) -> int | None:
+    """Take the folder's lock, waiting `patience` seconds; the server inherits it: free only when both are gone."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + LOCK_SECONDS
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,10 +60,9 @@ def lock(path: str) -> int | None:
 def start(plan: dict[str, Any], handle: int) -> "subprocess.Popen[bytes]":
     """Start the server with its output in the log."""
     for path in plan["remove"]:  # left by a server that was killed; the lock says that none runs
-        if os.path.exists(path):
-            os.unlink(path)
-    with open(plan["log"], "ab") as log:
-        return subprocess.Popen(
+        Path(path).unlink(missing_ok=True)
+    with Path(plan["log"]).open("ab") as log:
+        return subprocess.Popen(  # noqa: S603  # what our own Server asked for
             plan["command"],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -93,9 +92,9 @@ def stop(server: "subprocess.Popen[bytes]", number: int, seconds: float) -> int:
 
 
 def main() -> int:
-    """Run the plan: {"lock", "log", "folder", "command", "environment", "remove", "signal", "seconds"}."""
+    """Run the plan: {"lock", "log", "folder", "command", "environment", "remove", "signal", "seconds", "patience"}."""
     plan = json.loads(sys.argv[1])
-    handle = lock(plan["lock"])
+    handle = lock(plan["lock"], plan["patience"])
     if handle is None:
         return FOLDER_IN_USE
     signal.signal(signal.SIGTERM, on_sigterm)

@@ -1,7 +1,7 @@
-"""PostgreSQL 18 itself on one machine, from the binaries of a PyPI package: its own folder, a free port, a random password.
+"""PostgreSQL 18 itself on one machine, from a PyPI package's binaries: its own folder, a free port, a random password.
 
-Only the package's binaries are used. Its `get_server` leaves the server running after kill -9 of its parent, and as root
-it adds an OS user and opens the permissions of every folder above; neither is wanted here.
+Only the package's binaries are used. Its `get_server` leaves the server running after kill -9 of its parent, and as
+root it adds an OS user and opens the permissions of every folder above; neither is wanted here.
 """
 
 import importlib.util

@@ -33,6 +33,7 @@ class Plan:
     stop: signal.Signals
     answers: Callable[[], bool]
     remove: tuple[Path, ...] = ()
+    patience: float = 30.0  # seconds to wait for the folder: a guard before us may still be stopping its server
 
     @property
     def log(self) -> Path:
@@ -51,12 +52,13 @@ class Plan:
                 "remove": [str(path) for path in self.remove],
                 "signal": int(self.stop),
                 "seconds": STOP_SECONDS,
+                "patience": self.patience,
             }
         )
 
 
 class Server:
-    """A running server. `url` is how to reach it; the same after `start` again, which is how a killed one comes back."""
+    """A running server. `url` is how to reach it. A killed one comes back under the same URL with `start`."""
 
     def __init__(self, plan: Plan, url: str) -> None:
         self.plan = plan
@@ -65,6 +67,7 @@ class Server:
 
     def start(self) -> None:
         """Start it and wait until it answers. Raises EmbeddedError with the last line of its log."""
+        self.stop()  # what is left of one that was killed
         if self.plan.log.exists():
             self.plan.log.replace(self.plan.log.with_suffix(".log.1"))  # one old log is kept, so that they stay bounded
         self._guard = subprocess.Popen(  # noqa: S603  # our own interpreter and file
@@ -108,7 +111,7 @@ class Server:
             return
         if self._guard.stdin is not None:
             self._guard.stdin.close()  # what the guard waits for
-        self._guard.wait(STOP_SECONDS + guard.LOCK_SECONDS)
+        self._guard.wait(STOP_SECONDS + self.plan.patience)
         self._guard = None
 
 
