@@ -1,1 +1,1 @@
-"""Placeholder: the owner of this room writes its docstring."""
+"""How the database came to its present shape, step by step. Run by `gamekeeper migrate`."""

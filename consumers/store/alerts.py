@@ -1,0 +1,192 @@
+"""Episodes, and what people are told of them: one alert for each change that matters."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import Insert
+
+from consumers.store import owed
+from consumers.store.copy import Row, merge
+from consumers.store.facts import microseconds, moment
+from consumers.store.schema import episodes
+from detector.records import format_time
+from detector.standing import Standing
+from detector.verdict import Verdict
+
+ATLAS = "AML.T0024.002"  # MITRE ATLAS: Extract AI Model
+SENTENCES = 12  # of evidence in an alert, and
+LETTERS = 300  # of each: keeps the body far below the 20 kB that Standard Webhooks allows
+
+_NAMESPACE = uuid.UUID("9d5c3f6e-1b7a-5f0c-8a57-3b1f6c2d7e41")  # of episode ids; never changes
+_LOUD = ("suspected", "confirmed")
+
+Name = tuple[str, str, int]  # client, model, number
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One row of `episodes`."""
+
+    client: str
+    model: str
+    number: int
+    id: uuid.UUID
+    tenant: str | None
+    opened: datetime
+    closed: datetime | None
+    standing: str
+    highest: str
+    score: float
+    leakage: float | None
+    verdicts: int
+    alerted: str | None
+
+    @property
+    def name(self) -> Name:
+        """The primary key."""
+        return self.client, self.model, self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an alert says beside its episode."""
+
+    because: str  # what it hangs on, so that it is owed once: a verdict's or a decision's id
+    at: datetime
+    reason: str
+    score: float
+    evidence: Sequence[str] = ()
+    action: str = "allow"  # in force now
+    until: datetime | None = None
+    shadow: bool = False
+
+
+def episode_id(client: str, model: str, number: int) -> uuid.UUID:
+    """Return the id of a client's episode: the same whenever the same records are judged again."""
+    return uuid.uuid5(_NAMESPACE, f"{client}\0{model}\0{number}")
+
+
+def read(connection: Connection, names: Iterable[Name]) -> dict[Name, Episode]:
+    """Lock and return the episodes that exist."""
+    wanted = sorted(set(names))
+    if not wanted:
+        return {}
+    row = episodes.c
+    found = connection.execute(
+        select(episodes)
+        .where(tuple_(row.client, row.model, row.number).in_(wanted))
+        .order_by(row.client.collate("C"), row.model.collate("C"), row.number)
+        .with_for_update()
+    )
+    return {(line.client, line.model, line.number): Episode(**line._mapping) for line in found}  # noqa: SLF001  # documented
+
+
+def add(episode: Episode | None, verdict: Verdict) -> Episode:
+    """Return the episode with one verdict more."""
+    number = max(verdict.episode, 1)
+    before = episode or Episode(
+        client=verdict.client,
+        model=verdict.model,
+        number=number,
+        id=episode_id(verdict.client, verdict.model, number),
+        tenant=verdict.tenant,
+        opened=moment(verdict.time),
+        closed=None,
+        standing=Standing.CLEAR.value,
+        highest=Standing.CLEAR.value,
+        score=0.0,
+        leakage=None,
+        verdicts=0,
+        alerted=None,
+    )
+    return replace(
+        before,
+        tenant=verdict.tenant or before.tenant,
+        closed=moment(verdict.time) if verdict.standing is Standing.CLEAR else None,
+        standing=verdict.standing.value,
+        highest=max(verdict.standing, Standing(before.highest), key=lambda standing: standing.rank).value,
+        score=max(before.score, verdict.score),
+        leakage=before.leakage if verdict.leakage is None else verdict.leakage,
+        verdicts=before.verdicts + 1,
+    )
+
+
+def due(alerted: str | None, standing: Standing) -> str | None:
+    """Return which alert a standing calls for after the latest one: each change is told once."""
+    if standing.value == alerted:
+        return None
+    if standing is Standing.CONFIRMED or (standing is Standing.SUSPECTED and alerted != "confirmed"):
+        return standing.value
+    calm = standing.rank < Standing.SUSPECTED.rank
+    return "resolved" if calm and alerted in _LOUD else None
+
+
+def keep(connection: Connection, changed: Iterable[Episode]) -> None:
+    """Write the episodes."""
+    rows: list[Row] = [
+        {column.name: getattr(episode, column.name) for column in episodes.columns}
+        for episode in sorted(changed, key=lambda episode: episode.name)
+    ]
+
+    def resolve(statement: Insert) -> Insert:
+        fresh = {name: statement.excluded[name] for name in rows[0] if name not in ("client", "model", "number")}
+        return statement.on_conflict_do_update(index_elements=["client", "model", "number"], set_=fresh)
+
+    merge(connection, episodes, rows, resolve)
+
+
+def tell(connection: Connection, episode: Episode, told: Told, channels: Sequence[str]) -> None:
+    """Owe the alert that `episode.alerted` names."""
+    key = msgspec.json.encode([episode.client, episode.model]).decode()
+    subject = f"alert:{episode.id}:{episode.alerted}:{told.because}"
+    owed.alert(connection, key, subject, _body(episode, told), channels)
+
+
+def resolve(connection: Connection, ended: dict[uuid.UUID, Told], channels: Sequence[str]) -> int:
+    """Tell that episodes whose action ended are resolved, unless that was told. Returns of how many."""
+    found = connection.execute(
+        update(episodes)
+        .where(episodes.c.id.in_(sorted(ended)), episodes.c.alerted.in_(_LOUD))
+        .values(alerted="resolved")
+        .returning(episodes)
+    ).all()
+    for row in found:
+        tell(connection, Episode(**row._mapping), ended[row.id], channels)  # noqa: SLF001  # documented
+    return len(found)
+
+
+def clock(connection: Connection) -> datetime:
+    """Return the database's time at the start of the transaction: one clock for all processes."""
+    now: datetime = connection.execute(select(func.now())).scalar_one()
+    return now
+
+
+def _body(episode: Episode, told: Told) -> str:
+    """Return an alert as Standard Webhooks has it: type, timestamp, data. No raw input, no secret."""
+    data = {
+        "client": episode.client,
+        "model": episode.model,
+        "tenant": episode.tenant,
+        "standing": "clear" if episode.alerted == "resolved" else episode.standing,
+        "highest": episode.highest,
+        "since": _wire(episode.opened),
+        "score": told.score,
+        "leakage": episode.leakage,
+        "reason": told.reason[:LETTERS],
+        "evidence": [sentence[:LETTERS] for sentence in told.evidence[:SENTENCES]],
+        "action": told.action,
+        "until": None if told.until is None else _wire(told.until),
+        "shadow": told.shadow,
+        "episode": str(episode.id),
+        "atlas": ATLAS,
+    }
+    body = {"type": f"extraction.{episode.alerted}", "timestamp": _wire(told.at), "data": data}
+    return msgspec.json.encode(body).decode()
+
+
+def _wire(time: datetime) -> str:
+    return format_time(microseconds(time))

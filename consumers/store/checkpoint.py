@@ -1,0 +1,220 @@
+"""The checkpoint: the one transaction in which a place moves forward, and how an owner finds what to go on with."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy.dialects.postgresql import Insert, insert
+
+from consumers.store import answers
+from consumers.store.claims import at, claim, columns, hold
+from consumers.store.copy import Row, merge
+from consumers.store.facts import Checkpoint, Claim, Fenced, Place, microseconds
+from consumers.store.schema import (
+    evidence,
+    feedback,
+    gaps,
+    in_force,
+    offsets,
+    populations,
+    snapshots,
+    unreadable,
+    verdicts,
+)
+from detector.standing import Standing
+from detector.verdict import Snapshot, Verdict
+from detector.wire import HEAD_BYTES, Unreadable
+
+__all__ = ["claim", "load", "save"]
+
+WHOLE_RECORD = -1  # `record_row` of an unreadable that is not a single row of a batch record
+
+
+def save(engine: Engine, claimed: Claim, checkpoint: Checkpoint) -> None:
+    """Write everything that becomes true together, or nothing.
+
+    1. Become findable for a new owner. 2. Unreadable records. 3. Verdicts with their evidence; what is there already is
+    left as it is, and nothing that hangs on it is written again. 4. What follows from new ones: standings, decisions,
+    deliveries, episodes, alerts. 5. Snapshots. 6. Feedback that was heard, populations that came into force, a gap.
+    7. The offset, under the fence.
+
+    Raises Fenced when another owner has claimed the place; on SQLAlchemyError it is not known whether it was saved,
+    and the way on is to claim again.
+    """
+    place = claimed.place
+    with engine.begin() as connection:
+        hold(connection, place)
+        _set_aside(connection, place, checkpoint.unreadable)
+        fresh = _judge(connection, place, checkpoint.verdicts)
+        if fresh:
+            answers.follow(connection, fresh, checkpoint.channels)
+        _remember(connection, place, checkpoint.snapshots)
+        _note(connection, place, checkpoint)
+        _fence(connection, claimed, checkpoint)
+
+
+def load(engine: Engine, model: str, clients: Collection[str]) -> list[Snapshot]:
+    """Return the snapshots of those of `clients` that have one with `model`."""
+    if not clients:
+        return []
+    row = snapshots.c
+    with engine.connect() as connection:
+        found = connection.execute(select(snapshots).where(row.model == model, row.client.in_(sorted(clients))))
+        return [_snapshot(line) for line in found]
+
+
+def _set_aside(connection: Connection, place: Place, found: Sequence[Unreadable]) -> None:
+    rows: list[Row] = [
+        {
+            **columns(place),
+            "record_offset": one.place,
+            "record_row": WHOLE_RECORD if one.row is None else one.row,
+            "reason": one.reason.replace("\0", "\\0"),  # Postgres text holds every character but this one
+            "head": one.head[:HEAD_BYTES],
+        }
+        for one in found
+    ]
+    merge(connection, unreadable, rows, Insert.on_conflict_do_nothing)
+
+
+def _judge(connection: Connection, place: Place, reached: Sequence[Verdict]) -> list[Verdict]:
+    """Append the verdicts and return those that were not there."""
+    ordered = sorted(reached, key=lambda verdict: (verdict.client, verdict.model, verdict.serial))
+    rows = [_verdict(place, verdict) for verdict in ordered]
+    key = (verdicts.c.client, verdicts.c.model, verdicts.c.serial)
+    added = merge(connection, verdicts, rows, lambda new: new.on_conflict_do_nothing().returning(*key))
+    new = {tuple(row) for row in added}
+    fresh = [verdict for verdict in ordered if (verdict.client, verdict.model, verdict.serial) in new]
+    readings: list[Row] = [
+        {
+            "verdict": verdict.id,
+            "at": verdict.time,
+            "position": position,
+            "signal": reading.signal,
+            "kind": reading.kind,
+            "value": reading.value,
+            "because": reading.because,
+        }
+        for verdict in fresh
+        for position, reading in enumerate(verdict.evidence)
+    ]
+    merge(connection, evidence, readings, Insert.on_conflict_do_nothing)
+    return fresh
+
+
+def _verdict(place: Place, verdict: Verdict) -> Row:
+    return {
+        "client": verdict.client,
+        "model": verdict.model,
+        "serial": verdict.serial,
+        "at": verdict.time,
+        "id": verdict.id,
+        "tenant": verdict.tenant,
+        "episode": verdict.episode,
+        "standing": verdict.standing.value,
+        "previous": verdict.previous.value,
+        "cause": verdict.cause.value,
+        "action": verdict.action.word,
+        "seconds": verdict.seconds,
+        "shadow": verdict.shadow,
+        "score": verdict.score,
+        "leakage": verdict.leakage,
+        "queries": verdict.queries,
+        "population": verdict.population,
+        "policy": verdict.policy,
+        "reason": verdict.reason,
+        "topic": place.topic,
+        "partition": place.partition,
+        "record_offset": verdict.place,
+        "record_row": verdict.row,
+    }
+
+
+def _remember(connection: Connection, place: Place, changed: Sequence[Snapshot]) -> None:
+    rows: list[Row] = [
+        {
+            "client": one.client,
+            "model": one.model,
+            "tenant": one.tenant,
+            "topic": place.topic,
+            "partition": place.partition,
+            "standing": one.standing.value,
+            "serial": one.serial,
+            "episode": one.episode,
+            "queries": one.queries,
+            "expires": one.expires,
+            "score": one.score,
+            "leakage": one.leakage,
+            "last": one.last,
+            "population": one.population,
+            "policy": one.policy,
+            "data": one.data,
+        }
+        for one in changed
+    ]
+
+    def resolve(statement: Insert) -> Insert:
+        fresh: dict[str, Any] = {name: statement.excluded[name] for name in rows[0] if name not in ("client", "model")}
+        fresh["written"] = func.now()
+        return statement.on_conflict_do_update(index_elements=["client", "model"], set_=fresh)
+
+    merge(connection, snapshots, rows, resolve)
+
+
+def _snapshot(line: Any) -> Snapshot:
+    return Snapshot(
+        client=line.client,
+        tenant=line.tenant,
+        model=line.model,
+        standing=Standing(line.standing),
+        serial=line.serial,
+        episode=line.episode,
+        queries=line.queries,
+        expires=None if line.expires is None else microseconds(line.expires),
+        score=line.score,
+        leakage=line.leakage,
+        last=microseconds(line.last),
+        population=line.population,
+        policy=line.policy,
+        data=bytes(line.data),
+    )
+
+
+def _note(connection: Connection, place: Place, checkpoint: Checkpoint) -> None:
+    """Write what happened at `next`: feedback heard, populations adopted, a gap."""
+    if checkpoint.heard:
+        point = {"topic": place.topic, "partition": place.partition, "record_offset": checkpoint.next}
+        chosen = feedback.c.id.in_(sorted(checkpoint.heard)) & feedback.c.heard.is_(None)
+        connection.execute(update(feedback).where(chosen).values(heard=func.now(), **point))
+    for version in checkpoint.adopted:
+        model = select(populations.c.model).where(populations.c.version == version).scalar_subquery()
+        row = {**columns(place), "model": model, "from_offset": checkpoint.next, "population": version}
+        connection.execute(insert(in_force).values(row).on_conflict_do_nothing())
+    if checkpoint.gap is not None:
+        first, again = checkpoint.gap
+        row = {**columns(place), "first_lost": first, "read_again": again}
+        connection.execute(insert(gaps).values(row).on_conflict_do_nothing())
+
+
+def _fence(connection: Connection, claimed: Claim, checkpoint: Checkpoint) -> None:
+    """Move the offset forward, if the place is still ours. The last statement of a checkpoint."""
+    row = offsets.c
+    added = {
+        "scored": row.scored + checkpoint.scored,
+        "counted": row.counted + checkpoint.counted,
+        "unreadable": row.unreadable + len(checkpoint.unreadable),
+    }
+    first, again = checkpoint.gap or (0, 0)
+    values: dict[str, Any] = {
+        "next": checkpoint.next,
+        **added,
+        "lost": row.lost + (again - first),
+        "policy": func.coalesce(checkpoint.policy, row.policy),
+        "saved": func.now(),
+    }
+    if checkpoint.snapshotted:
+        values |= {"snapshot_next": checkpoint.next}
+        values |= {f"snapshot_{name}": total for name, total in added.items()}
+    moved = connection.execute(update(offsets).where(at(claimed.place), row.epoch == claimed.epoch).values(values))
+    if moved.rowcount != 1:
+        raise Fenced(f"{claimed.place.topic}/{claimed.place.partition}: another owner has claimed this partition")

@@ -1,0 +1,114 @@
+"""Chores that time drives: decisions that end, keys that may be forgotten, partitions for the days ahead."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from psycopg2 import sql
+from sqlalchemy import Connection, Engine, func, select, text, tuple_, update
+
+from consumers.store import alerts, owed
+from consumers.store.engine import driver
+from consumers.store.facts import Channels
+from consumers.store.schema import decision_heads
+from detector.decision import Key, Scope
+
+AT_ONCE = 1_000  # heads a transaction takes, so that none lasts long
+FORGET = timedelta(days=7)  # after its end a key's newest decision leaves the topic
+PARTITIONED = ("verdicts", "evidence")
+
+
+def expire(engine: Engine, channels: Channels, now: datetime | None = None) -> int:
+    """Notice decisions whose time is over by the wall clock, and tell of their episodes. Returns how many ended.
+
+    Gateways heed `until` by themselves; here the alert is resolved, once. Call again while it returns AT_ONCE.
+    """
+    head = decision_heads.c
+    with engine.begin() as connection:
+        at = now or alerts.clock(connection)
+        over = _some(connection, (head.until <= at) & head.expired.is_(None) & (head.action != "allow"))
+        _mark(connection, over, expired=at)
+        told = {
+            row.episode: alerts.Told(f"expiry:{row.decision}", at, "its time is over", 0.0)
+            for row in over
+            if row.episode is not None
+        }
+        alerts.resolve(connection, told, channels.alerts)
+        return len(over)
+
+
+def tombstones(engine: Engine, now: datetime | None = None) -> int:
+    """Let the decisions topic forget keys whose newest decision ended long ago. Returns how many; serials go on."""
+    head = decision_heads.c
+    with engine.begin() as connection:
+        at = now or alerts.clock(connection)
+        gone = _some(connection, (head.until <= at - FORGET) & head.tombstoned.is_(None))
+        _mark(connection, gone, tombstoned=at)
+        for row in gone:
+            owed.tombstone(connection, Key(Scope(row.scope), row.value, row.model), row.serial)
+        return len(gone)
+
+
+def partitions_ahead(engine: Engine, days: int = 7, today: date | None = None) -> list[str]:
+    """Make the partitions of yesterday to `days` ahead that are missing, and return their names.
+
+    Rows of such a day that went to the default partition in the meantime move over.
+    """
+    first = (today or datetime.now(UTC).date()) - timedelta(days=1)
+    made = []
+    for table in PARTITIONED:
+        for ahead in range(days + 2):
+            name = _partition(engine, table, first + timedelta(days=ahead))
+            made += [] if name is None else [name]
+    return made
+
+
+def _some(connection: Connection, condition: Any) -> list[Any]:
+    """Lock and return some heads; those that somebody else is writing can wait for the next time."""
+    head = decision_heads.c
+    found = connection.execute(
+        select(decision_heads)
+        .where(condition)
+        .order_by(head.scope.collate("C"), head.value.collate("C"), head.model.collate("C"))
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    return list(found)
+
+
+def _mark(connection: Connection, rows: list[Any], **values: datetime) -> None:
+    head = decision_heads.c
+    names = [(row.scope, row.value, row.model) for row in rows]
+    chosen = tuple_(head.scope, head.value, head.model).in_(names)
+    connection.execute(update(decision_heads).where(chosen).values(**values))
+
+
+def _partition(engine: Engine, table: str, day: date) -> str | None:
+    """Make one day's partition, unless it is there."""
+    name = f"{table}_{day:%Y%m%d}"
+    with engine.begin() as connection:
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"partition {name}", 0))))
+        if connection.execute(text("SELECT to_regclass(:name)"), {"name": name}).scalar_one() is not None:
+            return None
+        names = {
+            "table": sql.Identifier(table),
+            "default": sql.Identifier(f"{table}_default"),
+            "name": sql.Identifier(name),
+            "start": sql.Literal(f"{day:%Y-%m-%d} 00:00:00+00"),
+            "end": sql.Literal(f"{day + timedelta(days=1):%Y-%m-%d} 00:00:00+00"),
+        }
+        with driver(connection) as direct, direct.cursor() as cursor:
+            for step in _STEPS:
+                cursor.execute(step.format(**names))
+    return name
+
+
+_STEPS = (
+    # no row of the day may slip in between
+    sql.SQL("LOCK TABLE {default} IN ACCESS EXCLUSIVE MODE"),
+    sql.SQL("CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS)"),
+    sql.SQL("""
+        WITH moved AS (DELETE FROM {default} WHERE at >= {start} AND at < {end} RETURNING *)
+        INSERT INTO {name} SELECT * FROM moved
+    """),
+    sql.SQL("ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})"),
+)

@@ -1,0 +1,179 @@
+"""Decisions, written under the lock of their head: the only place where serials grow.
+
+A head is the newest decision on a key. Every writer first locks all heads it will touch, in one order, so that nobody
+waits in a circle; then reads what is in force and on the allowlist; then writes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, insert, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from consumers.store import owed
+from consumers.store.facts import microseconds
+from consumers.store.schema import allowlist, decision_heads, decisions
+from detector.decision import ANY_MODEL, Action, Decision, Key, Origin, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest decision on a key; serial 0 when none was ever taken."""
+
+    key: Key
+    serial: int
+    action: Action
+    until: datetime | None
+    origin: Origin | None
+    shadow: bool
+    episode: UUID | None
+
+    def holds(self, now: datetime) -> bool:
+        """Tell whether it is still in force."""
+        return self.until is not None and now < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A decision before it has a serial."""
+
+    key: Key
+    action: Action
+    until: datetime
+    origin: Origin
+    reason: str
+    shadow: bool = False
+    verdict: UUID | None = None
+    episode: UUID | None = None
+    who: str | None = None
+
+
+Heads = dict[Key, Head]
+
+
+def lock(connection: Connection, keys: Iterable[Key], make: Iterable[Key]) -> Heads:
+    """Lock the heads of `keys` that exist until the transaction ends; those of `make` come to exist.
+
+    Call it once a transaction, with every key that may be written.
+    """
+    wanted = sorted(set(keys) | set(make), key=_order)
+    if not wanted:
+        return {}
+    rows = [{"scope": key.scope.value, "value": key.value, "model": key.model} for key in sorted(set(make), key=_order)]
+    if rows:
+        connection.execute(upsert(decision_heads).on_conflict_do_nothing(), rows)
+    head = decision_heads.c
+    return _locked(connection, tuple_(head.scope, head.value, head.model).in_([_names(key) for key in wanted]))
+
+
+def lock_all_of(connection: Connection, key: Key) -> Heads:
+    """Lock the head of `key` and, where it means every model, the heads of all models of the same scope and value."""
+    if key.model != ANY_MODEL:
+        return lock(connection, [key], [key])
+    lone = {"scope": key.scope.value, "value": key.value, "model": key.model}
+    connection.execute(upsert(decision_heads).on_conflict_do_nothing(), lone)
+    head = decision_heads.c
+    return _locked(connection, (head.scope == key.scope.value) & (head.value == key.value))
+
+
+def write(connection: Connection, heads: Heads, draft: Draft, channels: Sequence[str]) -> Decision:
+    """Append the decision under its locked head, which moves on in `heads` too, and owe it to the channels."""
+    serial = heads[draft.key].serial + 1
+    names = {"scope": draft.key.scope.value, "value": draft.key.value, "model": draft.key.model}
+    number: int = connection.execute(
+        insert(decisions)
+        .values(
+            **names,
+            serial=serial,
+            action=draft.action.word,
+            until=draft.until,
+            origin=draft.origin.value,
+            reason=draft.reason,
+            shadow=draft.shadow,
+            verdict=draft.verdict,
+            episode=draft.episode,
+            who=draft.who,
+        )
+        .returning(decisions.c.id)
+    ).scalar_one()
+    connection.execute(
+        update(decision_heads)
+        .where(*(decision_heads.c[name] == value for name, value in names.items()))
+        .values(
+            serial=serial,
+            decision=number,
+            action=draft.action.word,
+            until=draft.until,
+            origin=draft.origin.value,
+            shadow=draft.shadow,
+            episode=draft.episode,
+            expired=None,
+            tombstoned=None,
+        )
+    )
+    heads[draft.key] = Head(draft.key, serial, draft.action, draft.until, draft.origin, draft.shadow, draft.episode)
+    decision = _wire(draft, number, serial)
+    owed.decision(connection, decision, channels)
+    return decision
+
+
+def allowlisted(connection: Connection, keys: Iterable[Key], now: datetime) -> set[tuple[str, str, str]]:
+    """Return the (scope, value, model) of entries in force on any of the keys. Call it after `lock`."""
+    wanted = sorted({_names(key) for key in keys})
+    if not wanted:
+        return set()
+    entry = allowlist.c
+    found = connection.execute(
+        select(entry.scope, entry.value, entry.model)
+        .where(tuple_(entry.scope, entry.value, entry.model).in_(wanted))
+        .where(entry.until > now)
+    )
+    return {(row.scope, row.value, row.model) for row in found}
+
+
+def _names(key: Key) -> tuple[str, str, str]:
+    return key.scope.value, key.value, key.model
+
+
+def _order(key: Key) -> tuple[bytes, bytes, bytes]:
+    """Order as the database does under the collation "C"."""
+    return key.scope.value.encode(), key.value.encode(), key.model.encode()
+
+
+def _locked(connection: Connection, condition: ColumnElement[bool]) -> Heads:
+    head = decision_heads.c
+    found = connection.execute(
+        select(decision_heads)
+        .where(condition)
+        .order_by(head.scope.collate("C"), head.value.collate("C"), head.model.collate("C"))
+        .with_for_update()
+    )
+    heads = (
+        Head(
+            key=Key(Scope(row.scope), row.value, row.model),
+            serial=row.serial,
+            action=Action.parse(row.action),
+            until=row.until,
+            origin=None if row.origin is None else Origin(row.origin),
+            shadow=row.shadow,
+            episode=row.episode,
+        )
+        for row in found
+    )
+    return {head.key: head for head in heads}
+
+
+def _wire(draft: Draft, number: int, serial: int) -> Decision:
+    return Decision(
+        id=number,
+        serial=serial,
+        key=draft.key,
+        action=draft.action,
+        until=microseconds(draft.until),
+        origin=draft.origin,
+        reason=draft.reason,
+        verdict=None if draft.verdict is None else str(draft.verdict),
+        shadow=draft.shadow,
+    )

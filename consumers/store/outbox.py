@@ -1,0 +1,172 @@
+"""The outbox: who takes a delivery, and what became of it.
+
+A delivery is leased, not locked: nothing is held in the database while it is sent, and one whose sender died is due
+again when the lease ends. Of one channel and key the older goes first.
+"""
+
+import select as waiting
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg2 import sql
+from sqlalchemy import ColumnElement, Connection, Engine, exists, func, or_, select, update
+
+from consumers.store.engine import driver
+from consumers.store.owed import WAKE, message
+from consumers.store.schema import deliveries
+
+SHORTEST_SECONDS = 0.01  # of a wait: against spinning while two clocks disagree
+_LISTEN = sql.SQL("LISTEN {}").format(sql.Identifier(WAKE))
+_UNLISTEN = sql.SQL("UNLISTEN {}").format(sql.Identifier(WAKE))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One decision, alert or API key owed to one channel."""
+
+    id: int
+    channel: str
+    kind: str  # "decision", "alert", "key" or "tombstone"
+    payload: bytes | None  # None: a tombstone
+    key: bytes
+    attempts: int  # 1: the first
+    due: datetime
+    message: str  # the same for every try: what a receiver tells repetitions by
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """It arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """It did not arrive; try again."""
+
+    seconds: float  # from now
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """It will not be tried again."""
+
+    why: str
+
+
+Outcome = Delivered | Retry | GivenUp
+
+
+def claim_deliveries(
+    engine: Engine, limit: int, lease_seconds: float, channels: Sequence[str] | None = None
+) -> list[Delivery]:
+    """Take up to `limit` deliveries that may be tried now, oldest first; None: of every channel."""
+    with engine.begin() as connection:
+        chosen = (
+            select(deliveries.c.id)
+            .where(_ready(channels))
+            .order_by(deliveries.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("chosen")
+        )
+        taken = connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id == chosen.c.id)
+            .values(leased=func.now() + timedelta(seconds=lease_seconds), attempts=deliveries.c.attempts + 1)
+            .returning(deliveries)
+        )
+        return sorted(map(_delivery, taken), key=lambda delivery: delivery.id)
+
+
+def settle(engine: Engine, delivery: int, outcome: Outcome) -> None:
+    """Record what became of a try. One that was settled before stays as it is."""
+    match outcome:
+        case Delivered():
+            values: dict[str, Any] = {"outcome": "delivered", "settled": func.now(), "why": None}
+        case GivenUp(why):
+            values = {"outcome": "given-up", "settled": func.now(), "why": why}
+        case Retry(seconds, why):
+            values = {"due": func.now() + timedelta(seconds=seconds), "why": why}
+    with engine.begin() as connection:
+        connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id == delivery, deliveries.c.outcome.is_(None))
+            .values(leased=None, **values)
+        )
+
+
+def listen(engine: Engine, timeout: float, channels: Sequence[str] | None = None) -> bool:
+    """Wait until a delivery may be tried, at most `timeout` seconds. Tells whether one may be.
+
+    Nothing is missed between two calls: it begins to listen, then looks, then waits.
+    """
+    end = time.monotonic() + timeout
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection, _listening(connection) as wait:
+        while not connection.execute(select(exists().where(_ready(channels)))).scalar_one():
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            due_in = connection.execute(_next(channels)).scalar_one()
+            wait(left if due_in is None else min(left, max(float(due_in), SHORTEST_SECONDS)))
+        return True
+
+
+@contextmanager
+def _listening(connection: Connection) -> Iterator[Callable[[float], None]]:
+    """Yield a function that sleeps until somebody owes something, at most the given seconds."""
+    with driver(connection) as direct, direct.cursor() as cursor:
+
+        def wait(seconds: float) -> None:
+            waiting.select([direct], [], [], seconds)
+            direct.poll()
+            direct.notifies.clear()
+
+        cursor.execute(_LISTEN)
+        try:
+            yield wait
+        finally:
+            if not direct.closed:
+                cursor.execute(_UNLISTEN)
+
+
+def _next(channels: Sequence[str] | None) -> Any:
+    """Return the query for the seconds until the next delivery is due; null when none waits."""
+    row = deliveries.c
+    soonest = func.min(func.greatest(row.due, func.coalesce(row.leased, row.due)))
+    query = select(func.extract("epoch", soonest - func.clock_timestamp())).where(_first())
+    return query if channels is None else query.where(row.channel.in_(channels))
+
+
+def _first() -> ColumnElement[bool]:
+    """Return the condition of being owed, with nothing older of the same channel and key owed."""
+    row = deliveries.c
+    older = deliveries.alias("older")
+    blocked = exists().where(
+        older.c.outcome.is_(None), older.c.channel == row.channel, older.c.key == row.key, older.c.id < row.id
+    )
+    return row.outcome.is_(None) & ~blocked
+
+
+def _ready(channels: Sequence[str] | None) -> ColumnElement[bool]:
+    row = deliveries.c
+    now = func.clock_timestamp()
+    ready = _first() & (row.due <= now) & or_(row.leased.is_(None), row.leased < now)
+    return ready if channels is None else ready & row.channel.in_(channels)
+
+
+def _delivery(row: Any) -> Delivery:
+    return Delivery(
+        id=row.id,
+        channel=row.channel,
+        kind=row.kind,
+        payload=None if row.payload is None else row.payload.encode(),
+        key=row.key.encode(),
+        attempts=row.attempts,
+        due=row.due,
+        message=message(row.subject),
+    )

@@ -1,0 +1,45 @@
+"""The tables, as SQLAlchemy Core knows them; a test holds them equal to the migrations."""
+
+from consumers.store.schema.columns import metadata
+from consumers.store.schema.decided import (
+    allowlist,
+    api_keys,
+    audit_log,
+    decision_heads,
+    decisions,
+    deliveries,
+    feedback,
+)
+from consumers.store.schema.judged import episodes, evidence, snapshots, standings, verdicts
+from consumers.store.schema.operated import (
+    gaps,
+    gateways,
+    in_force,
+    offsets,
+    policies,
+    populations,
+    unreadable,
+)
+
+__all__ = [
+    "allowlist",
+    "api_keys",
+    "audit_log",
+    "decision_heads",
+    "decisions",
+    "deliveries",
+    "episodes",
+    "evidence",
+    "feedback",
+    "gaps",
+    "gateways",
+    "in_force",
+    "metadata",
+    "offsets",
+    "policies",
+    "populations",
+    "snapshots",
+    "standings",
+    "unreadable",
+    "verdicts",
+]

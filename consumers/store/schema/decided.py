@@ -1,0 +1,156 @@
+"""Tables of what was decided, what is owed to whom, and what people said and did."""
+
+from typing import Any
+
+from sqlalchemy import Column, Identity, Index, Table, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from consumers.store.schema.columns import (
+    FLAG,
+    INT,
+    LONG,
+    TEXT,
+    TIME,
+    UUID,
+    count,
+    key,
+    may,
+    metadata,
+    must,
+    stamp,
+)
+
+
+def _number(comment: str) -> Column[Any]:
+    return Column("id", LONG, Identity(always=True), primary_key=True, comment=comment)
+
+
+def _subject(column: Any) -> list[Column[Any]]:
+    """Return the columns that say what a decision is about."""
+    return [
+        column("scope", TEXT, "client_id, tenant or ip"),
+        column("value", TEXT, "which client, tenant or address"),
+        column("model", TEXT, "which model; *: every model"),
+    ]
+
+
+decisions = Table(
+    "decisions",
+    metadata,
+    _number("the number on the wire"),
+    *_subject(must),
+    must("serial", LONG, "1, 2, ... for each scope, value and model; the newest holds"),
+    must("action", TEXT, "allow, perturb, throttle or block"),
+    must("until", TIME, "when it ends by itself"),
+    must("origin", TEXT, "detector, person or allowlist"),
+    must("reason", TEXT, "why, in one sentence"),
+    must("shadow", FLAG, "true: recorded and delivered, not enforced"),
+    may("verdict", UUID, "the verdict behind it; null: a person's"),
+    may("episode", UUID, "the episode it belongs to; null: a person's"),
+    may("who", TEXT, "the person who took it; null: the detector"),
+    stamp("made", "when it was written"),
+    UniqueConstraint("scope", "value", "model", "serial"),
+    comment="Each decision ever taken. Appended, never edited.",
+)
+Index("ix_decisions_verdict", decisions.c.verdict)
+Index("ix_decisions_made", decisions.c.made)
+
+decision_heads = Table(
+    "decision_heads",
+    metadata,
+    *_subject(key),
+    count("serial", "the newest serial; 0: none was ever taken"),
+    may("decision", LONG, "decisions.id of the newest"),
+    Column("action", TEXT, nullable=False, server_default="allow", comment="its action"),
+    may("until", TIME, "when it ends by itself; null: none was ever taken"),
+    may("origin", TEXT, "detector, person or allowlist"),
+    Column("shadow", FLAG, nullable=False, server_default="false", comment="true: not enforced"),
+    may("episode", UUID, "the episode it belongs to"),
+    may("expired", TIME, "when its end was noticed and told; null: not yet"),
+    may("tombstoned", TIME, "when the topic was told to forget it; null: not yet"),
+    comment="The newest decision on each scope, value and model: the row that gives out serials.",
+)
+Index("ix_decision_heads_until", decision_heads.c.until)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _number("deliveries of one channel and key leave in this order"),
+    must("channel", TEXT, "where to: topic, keys, push:NAME, webhook:NAME"),
+    must("kind", TEXT, "decision, alert, key or tombstone"),
+    must("key", TEXT, "what must stay in order: the decision's key, the client and model, the hash"),
+    must("subject", TEXT, "what it is about; owed to a channel once"),
+    may("payload", TEXT, "the body to send; null: a tombstone"),
+    count("attempts", "times it was tried"),
+    stamp("due", "when it may be tried next"),
+    may("leased", TIME, "until when somebody is trying it; null: nobody"),
+    may("outcome", TEXT, "delivered or given-up; null: still owed"),
+    may("settled", TIME, "when the outcome was known"),
+    may("why", TEXT, "what went wrong last"),
+    stamp("made", "when it was owed"),
+    UniqueConstraint("channel", "subject"),
+    comment="What is owed to each channel: the outbox.",
+)
+_OWED = deliveries.c.outcome.is_(None)
+Index("ix_deliveries_owed", deliveries.c.channel, deliveries.c.key, deliveries.c.id, postgresql_where=_OWED)
+Index("ix_deliveries_due", deliveries.c.due, postgresql_where=_OWED)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    _number("in the order in which it was said"),
+    must("client", TEXT, "of whom"),
+    must("model", TEXT, "with which model; *: every model"),
+    must("what", TEXT, "lift, false-positive, true-positive or authorised-test"),
+    must("why", TEXT, "in the person's words"),
+    must("who", TEXT, "who said it"),
+    stamp("said", "when"),
+    may("heard", TIME, "when the detector took it in; null: not yet"),
+    may("topic", TEXT, "the point of the client's stream at which it was taken in: topic,"),
+    may("partition", INT, "partition"),
+    may("record_offset", LONG, "and the first offset judged after it"),
+    comment="What people said of clients: an input of the detector at a recorded point.",
+)
+Index("ix_feedback_pending", feedback.c.client, postgresql_where=feedback.c.heard.is_(None))
+
+allowlist = Table(
+    "allowlist",
+    metadata,
+    *_subject(key),
+    must("until", TIME, "when the entry ends"),
+    must("why", TEXT, "in the person's words"),
+    must("who", TEXT, "who added it"),
+    stamp("added", "when"),
+    comment="Who is never acted against. Checked when a decision is written.",
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    key("hash", TEXT, "SHA-256 of the key, hexadecimal; the key itself is stored nowhere"),
+    must("prefix", TEXT, "the key's first eight characters, to recognise it by"),
+    must("kind", TEXT, "client (asks at a gateway) or bouncer (asks the decision API)"),
+    must("client", TEXT, "the client or bouncer it identifies"),
+    may("tenant", TEXT, "the client's tenant; null: none"),
+    must("roles", ARRAY(TEXT), "what it may do"),
+    may("expires", TIME, "when it ends; null: never"),
+    may("revoked", TIME, "when it was revoked; null: it was not"),
+    stamp("added", "when it was made"),
+    must("who", TEXT, "who made it"),
+    comment="API keys, hashed.",
+)
+Index("ix_api_keys_prefix", api_keys.c.prefix)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    _number("in the order in which it was done"),
+    stamp("at", "when"),
+    must("who", TEXT, "who did it"),
+    must("what", TEXT, "block, throttle, perturb, allow, lift, label, allowlist-add, ..."),
+    must("target", TEXT, "to whom or what"),
+    must("why", TEXT, "in the person's words"),
+    must("details", JSONB(), "the rest, without secrets"),
+    comment="What people did.",
+)
+Index("ix_audit_log_target", audit_log.c.target, audit_log.c.at)
