@@ -1,0 +1,195 @@
+"""Slots: what is remembered of each client of one model, as columns (struct of arrays).
+
+A column belongs to a named, versioned section. Standing, serial and episode live in the section `head`;
+what a signal needs lives in a section of its own, so that an upgrade of one signal loses that signal's memory only.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detector import memory, window_fold
+from detector.signals import EVENTS, SIGNALS, SPANS
+from detector.signals.base import Field, Signal
+
+FIRST_SLOTS: Final = 16
+IDS: Final = 128  # ids remembered of a client: a producer's retries come close together
+HEAD: Final = (
+    Field("seed", "u8"),  # of the client's reservoir: its name decides
+    Field("queries", "i8"),  # readable queries, scored or not
+    Field("scored", "i8"),
+    Field("windows", "i8"),  # closed since the population came into force
+    Field("age", "i8"),  # windows since the present e-processes began
+    Field("standing", "i8"),  # rank
+    Field("highest", "i8"),  # rank
+    Field("serial", "i8"),
+    Field("episode", "i8", initial=1),
+    Field("expires", "i8", initial=-1),  # µs; -1: it does not
+    Field("first_block", "i8", initial=-1),  # queries at the first block that was not in shadow; -1: never
+    Field("last", "i8"),  # µs, event time of the latest query
+    Field("leakage", "f8", initial=math.nan),  # as of the latest verdict
+    Field("unknown", "i8"),  # signals that had to start as unknown after a restore
+)
+HEARD: Final = (Field("ids", "u8", (IDS,)), Field("next", "i8"))
+NOTHING: Final = -np.inf  # log of an e-process that has not begun
+PER_EVENT: Final = (
+    Field("open_hits", "i8"),
+    Field("open_trials", "i8"),
+    Field("hits", "i8"),  # since the e-processes began
+    Field("trials", "i8"),
+    Field("process", "f8", (3,), NOTHING),
+    Field("strong", "f8", (3,), NOTHING),  # against the higher ceiling
+    Field("strong_peak", "f8"),
+)
+PER_SIGNAL: Final = (Field("level", "f8", (), NOTHING), Field("peak", "f8"))  # nats: now, and the running maximum
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Columns that are written, read and versioned together."""
+
+    name: str
+    version: int
+    fields: tuple[Field, ...]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """One client's bytes: the fields one after the other, little endian."""
+        return np.dtype([(field.name, np.dtype(field.dtype).newbyteorder("<"), field.shape) for field in self.fields])
+
+
+def _own(signal: Signal) -> Section:
+    """Return a signal's section: its own fields, then the evidence of its events."""
+    counted = [Field(name, dtype, (len(signal.events), *shape), first) for name, dtype, shape, first in PER_EVENT]
+    return Section(signal.name, signal.version, (*signal.fields, *counted, *PER_SIGNAL))
+
+
+def sections(window: int) -> tuple[Section, ...]:
+    """Return all sections of a client whose windows hold `window` scored queries; the first is the head."""
+    return (
+        Section("head", 1, HEAD),
+        Section("heard", 1, HEARD),
+        Section("memory", 1, memory.FIELDS),
+        Section("window", 1, window_fold.fields(window)),
+        *(_own(signal) for signal in SIGNALS),
+    )
+
+
+class Table:
+    """The slots of one model's clients. `head`, `heard`, … are columns by field name, first axis = slot.
+
+    `light`: no population, so nothing but the head is held. `evidence` holds the columns of PER_EVENT and
+    PER_SIGNAL over the events and signals of all signals; the signals' sections are views of it.
+    """
+
+    def __init__(self, window: int, light: bool = False) -> None:
+        self.sections: Sequence[Section] = sections(window)[: 2 if light else None]
+        self.light = light
+        self.slots: dict[str, int] = {}
+        self.names: list[str | None] = []
+        self.tenants: list[str | None] = []
+        self.touched: list[int] = []  # when the process last heard of it: for eviction, never for a verdict
+        self.dirty: set[int] = set()
+        self.columns: dict[str, dict[str, npt.NDArray[Any]]] = {}
+        self.evidence: dict[str, npt.NDArray[Any]] = {}
+        self._free: list[int] = []
+        self._grow(FIRST_SLOTS)
+
+    @property
+    def head(self) -> dict[str, npt.NDArray[Any]]:
+        """The columns that no upgrade loses."""
+        return self.columns["head"]
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return iter(self.slots.items())
+
+    def slot(self, client: str) -> int:
+        """Return the client's slot; a client not in memory gets an empty one."""
+        found = self.slots.get(client)
+        if found is not None:
+            return found
+        slot = self._free.pop() if self._free else len(self.names)
+        if slot == len(self.names):
+            self._append(slot)
+        self.names[slot] = client
+        self.slots[client] = slot
+        digest = hashlib.blake2b(client.encode(), digest_size=8).digest()
+        self.head["seed"][slot] = int.from_bytes(digest, "little")
+        return slot
+
+    def drop(self, client: str) -> None:
+        """Forget a client; its slot is emptied and used again."""
+        slot = self.slots.pop(client)
+        self.names[slot] = None
+        self.tenants[slot] = None
+        self.dirty.discard(slot)
+        for section in self.sections:
+            self.clear(slot, section)
+        self._free.append(slot)
+
+    def clear(self, slot: int, section: Section) -> None:
+        """Empty one section of one slot."""
+        for field in section.fields:
+            self.columns[section.name][field.name][slot] = field.initial
+
+    def forget(self, slot: int) -> None:
+        """Empty everything that was seen through a population; standing, serial, episode and queries stay."""
+        for section in self.sections[2:]:
+            self.clear(slot, section)
+        self.head["windows"][slot] = 0
+        self.head["age"][slot] = 0
+
+    def begin(self, slot: int) -> None:
+        """Begin fresh e-processes: no evidence so far, the open window's included. The memory of queries stays."""
+        for field in (*PER_EVENT, *PER_SIGNAL):
+            if field.name in self.evidence:
+                self.evidence[field.name][slot] = field.initial
+        self.head["age"][slot] = 0
+
+    def _append(self, slot: int) -> None:
+        if slot == len(self.head["seed"]):
+            self._grow(2 * slot)
+        self.names.append(None)
+        self.tenants.append(None)
+        self.touched.append(0)
+
+    def _grow(self, capacity: int) -> None:
+        """Make room; every column is copied once for each doubling."""
+        if not self.light:
+            wide = [Field(name, dtype, (len(EVENTS), *shape), first) for name, dtype, shape, first in PER_EVENT]
+            wide += [Field(name, dtype, (len(SIGNALS), *shape), first) for name, dtype, shape, first in PER_SIGNAL]
+            self.evidence = {field.name: _longer(field, capacity, self.evidence.get(field.name)) for field in wide}
+        for section in self.sections:
+            held = self.columns.get(section.name, {})
+            shared = self._views(section.name)
+            own = [field for field in section.fields if field.name not in shared]
+            longer = {field.name: _longer(field, capacity, held.get(field.name)) for field in own}
+            self.columns[section.name] = longer | shared
+
+    def _views(self, name: str) -> dict[str, npt.NDArray[Any]]:
+        """Return a signal's part of the evidence columns; nothing for the other sections."""
+        if name not in SPANS:
+            return {}
+        at, start, stop = SPANS[name]
+        events = {field.name: self.evidence[field.name][:, start:stop] for field in PER_EVENT}
+        return events | {field.name: self.evidence[field.name][:, at] for field in PER_SIGNAL}
+
+
+def _longer(field: Field, capacity: int, held: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
+    """Return a column of `capacity` slots that begins with what is held."""
+    dtype = np.dtype(field.dtype)
+    # zeros are left to the system, which hands out memory only when a slot is first written
+    column = np.zeros((capacity, *field.shape), dtype)
+    if field.initial:
+        column[...] = field.initial
+    if held is not None:
+        column[: len(held)] = held
+    return column

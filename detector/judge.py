@@ -1,0 +1,198 @@
+"""Judge: from closed windows to how much speaks against each client, and what that calls for.
+
+One loop takes window after window until one of them calls for something; the caller acts on it and goes on
+from there, so that the verdict tells what was known at that window and no later one.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from detector import evidence
+from detector.compiled import compiled
+from detector.evidence import Reading, Thresholds
+from detector.policy import Policy
+from detector.population import Population
+from detector.signals import EVENTS, KINDS, SIGNALS, SPANS
+from detector.signals.base import Counts
+from detector.standing import Push
+from detector.windows import Closed
+
+PUSHES: Final = (None, Push.WATCH, Push.SUSPECT, Push.CONFIRM, Push.EXPIRY)
+_EXPIRED: Final = PUSHES.index(Push.EXPIRY)
+_LN2: Final = float(np.log(2.0))
+_STARTS: Final = np.array([SPANS[kind][1] for kind in KINDS])
+_STOPS: Final = np.array([SPANS[kind][2] for kind in KINDS])
+_ABOUT_WHAT: Final = np.array([signal.events[0].group == "S" for signal in SIGNALS])  # distribution, not mechanism
+
+
+class _State(NamedTuple):
+    """Columns of the table that weighing reads and writes."""
+
+    age: Any
+    standing: Any
+    episode: Any
+    expires: Any
+    hits: Any
+    trials: Any
+    process: Any
+    strong: Any
+    strong_peak: Any
+    level: Any
+    peak: Any
+
+
+class _Rules(NamedTuple):
+    """The ceilings f8[E] (NaN: not in force) and the bounds of episode 0 in nats."""
+
+    p0: npt.NDArray[np.float64]
+    strong: npt.NDArray[np.float64]
+    watch: float
+    one: float
+    pair: float
+    alone: float
+    gated: bool
+
+
+class Judge:
+    """One population's ceilings under one policy."""
+
+    def __init__(self, population: Population, policy: Policy) -> None:
+        bounds = evidence.thresholds(policy.alpha, 0, len(KINDS))
+        strong = [population.strong.get(event.name, np.nan) if event.strong else np.nan for event in EVENTS]
+        self._alpha = policy.alpha
+        self._rules = _Rules(
+            p0=np.array([population.ceilings.get(event.name, np.nan) for event in EVENTS]),
+            strong=np.array(strong),
+            watch=policy.watch,
+            one=bounds.one,
+            pair=bounds.pair,
+            alone=bounds.strong,
+            gated=population.gated,
+        )
+
+    def weigh(self, state: Any, closed: Closed, time: npt.NDArray[np.int64], start: int) -> tuple[int, Push | None]:
+        """Weigh windows from `start` on; return the first that calls for something, and for what.
+
+        An expiry is called for before the window is weighed. (len(closed), None): nothing more.
+        """
+        at, push = _run(state, self._rules, (closed.slot, closed.hits, closed.trials, time), start)
+        return at, PUSHES[push]
+
+    def bounds(self, episode: int) -> Thresholds:
+        """Return the bounds in force in a client's episode."""
+        return evidence.thresholds(self._alpha, episode, len(KINDS))
+
+    def score(self, columns: dict[str, npt.NDArray[Any]], slot: int, episode: int) -> float:
+        """Return 0..1: half for the strongest kind on its way to suspicion, half for the way to a block.
+
+        1 is reached exactly when a block's bound is passed.
+        """
+        bounds, peaks = self.bounds(episode), columns["peak"][slot]
+        pair = self._second(peaks) / bounds.pair
+        alone = float(np.max(columns["strong_peak"][slot])) / bounds.strong
+        if max(pair, alone) >= 1.0:
+            return 1.0
+        return 0.5 * min(float(np.max(peaks)) / bounds.one, 1.0) + 0.5 * max(pair, alone)
+
+    def _second(self, peaks: npt.NDArray[np.float64]) -> float:
+        """Return the evidence of the weaker kind of the best pair that may block."""
+        ranked = np.sort(peaks)[::-1]
+        if not self._rules.gated:
+            return float(ranked[1])
+        mechanism = float(np.max(peaks[~_ABOUT_WHAT]))
+        return min(float(ranked[0]), mechanism) if mechanism < ranked[0] else float(ranked[1])
+
+    def readings(self, columns: dict[str, npt.NDArray[Any]], slot: int, least: float) -> tuple[Reading, ...]:
+        """Return what speaks against a client, strongest first: kinds with at least `least` nats."""
+        peaks = columns["peak"][slot]
+        order = [at for at in np.argsort(-peaks, kind="stable").tolist() if peaks[at] >= least]
+        return tuple(self._reading(columns, slot, at) for at in order)
+
+    def _reading(self, columns: dict[str, npt.NDArray[Any]], slot: int, at: int) -> Reading:
+        signal = SIGNALS[at]
+        span = slice(*SPANS[signal.name][1:])
+        process = columns["process"][slot, span].max(axis=1)
+        counts = Counts(
+            hits=columns["hits"][slot, span],
+            trials=columns["trials"][slot, span],
+            ceiling=self._rules.p0[span],
+            strongest=int(np.argmax(process)),
+        )
+        value = round(float(columns["peak"][slot, at]), 2)
+        return Reading(signal.name, signal.name, value, signal.because(counts))
+
+
+def state(head: dict[str, npt.NDArray[Any]], columns: dict[str, npt.NDArray[Any]]) -> Any:
+    """Return the columns that `Judge.weigh` moves."""
+    return _State(*((head | columns)[name] for name in _State._fields))
+
+
+@compiled
+def _run(state: _State, rules: _Rules, closed: Any, start: int) -> tuple[int, int]:
+    slots, hits, trials, time = closed
+    for at in range(start, slots.shape[0]):
+        slot = slots[at]
+        if state.standing[slot] > 0 and time[at] >= state.expires[slot]:
+            return at, _EXPIRED
+        _weigh(state, rules, slot, hits[at], trials[at])
+        push = _called_for(state, rules, slot)
+        if push > state.standing[slot]:
+            return at, push
+    return slots.shape[0], 0
+
+
+@compiled
+def _weigh(state: _State, rules: _Rules, slot: int, hits: Any, trials: Any) -> None:
+    state.age[slot] += 1
+    window = state.age[slot]
+    for event in range(hits.shape[0]):
+        count, tried = np.int64(hits[event]), np.int64(trials[event])
+        state.hits[slot, event] += count
+        state.trials[slot, event] += tried
+        if not np.isnan(rules.p0[event]):
+            evidence.advance(state.process[slot, event], count, tried, rules.p0[event], window)
+        if not np.isnan(rules.strong[event]):
+            strong = state.strong[slot, event]
+            evidence.advance(strong, count, tried, rules.strong[event], window)
+            state.strong_peak[slot, event] = max(state.strong_peak[slot, event], evidence.log_mean(strong))
+    for kind in range(_STARTS.shape[0]):
+        level = _level(state.process[slot], rules.p0, _STARTS[kind], _STOPS[kind])
+        state.level[slot, kind] = level
+        state.peak[slot, kind] = max(state.peak[slot, kind], level)
+
+
+@compiled
+def _level(process: Any, p0: Any, start: int, stop: int) -> float:
+    """Return the log of the mean of a kind's e-processes; events that are not in force do not count."""
+    top, total, count = -np.inf, 0.0, 0
+    for event in range(start, stop):
+        top = max(top, evidence.log_mean(process[event]))
+    for event in range(start, stop):
+        if not np.isnan(p0[event]):
+            count += 1
+            total += np.exp(evidence.log_mean(process[event]) - top) if top > -np.inf else 0.0
+    return top + np.log(total / count) if total > 0 else -np.inf
+
+
+@compiled
+def _called_for(state: _State, rules: _Rules, slot: int) -> int:
+    stricter = state.episode[slot] * _LN2
+    peaks = state.peak[slot]
+    if state.strong_peak[slot].max() >= rules.alone + stricter or _pair(peaks, rules, rules.pair + stricter):
+        return 3
+    if peaks.max() >= rules.one + stricter:
+        return 2
+    return 1 if peaks.max() >= rules.watch else 0
+
+
+@compiled
+def _pair(peaks: Any, rules: _Rules, bound: float) -> bool:
+    """Tell whether two kinds pass the bound; while gated, one of them must be a mechanism."""
+    kinds, mechanisms = 0, 0
+    for kind in range(peaks.shape[0]):
+        if peaks[kind] >= bound:
+            kinds += 1
+            mechanisms += not _ABOUT_WHAT[kind]
+    return kinds > 1 and (mechanisms > 0 or not rules.gated)

@@ -1,0 +1,212 @@
+"""Post: one model's clients, their standings and the verdicts that change them."""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from detector import evidence, judge, leakage, snapshot
+from detector.clients import Table
+from detector.decision import Action
+from detector.evidence import Reading
+from detector.judge import Judge
+from detector.policy import Policy
+from detector.population import Population
+from detector.query import Queries
+from detector.standing import Cause, Push, Standing, move
+from detector.verdict import Feedback, Snapshot, Verdict
+from detector.windows import Closed, Watch
+
+STANDINGS: Final = tuple(Standing)
+READINGS: Final = 5  # a verdict names the strongest; a person reads no more
+LIFTING: Final = frozenset({"lift", "false-positive", "authorised-test"})
+
+
+class Post:
+    """Who watches one model. Without a population queries are counted and nothing is judged."""
+
+    def __init__(self, model: str, policy: Policy, population: Population | None) -> None:
+        self.model = model
+        self.policy = policy
+        self.population = population
+        self.version = "" if population is None else population.version
+        self.shadow = policy.shadow or population is None or population.cold
+        self._watch = Watch(population, policy.window)
+        self._judge = None if population is None else Judge(population, policy)
+
+    @property
+    def table(self) -> Table:
+        """The clients' slots."""
+        return self._watch.table
+
+    def assess(self, queries: Queries, touch: int) -> list[Verdict]:
+        """Take queries in stream order; return the verdicts in that order. `touch` orders clients for eviction."""
+        closed = self._watch.fold(queries)
+        for name in {queries.clients[client] for client in set(queries.client.tolist())}:
+            slot = self.table.slots[name]
+            self.table.touched[slot] = touch
+            self.table.dirty.add(slot)
+        return [] if self._judge is None else self._verdicts(self._judge, queries, closed)
+
+    def _verdicts(self, judged: Judge, queries: Queries, closed: Closed) -> list[Verdict]:
+        verdicts: list[Verdict] = []
+        time, at = np.array(queries.time[closed.row]), 0
+        while True:
+            state = judge.state(self.table.head, self.table.evidence)
+            at, push = judged.weigh(state, closed, time, at)
+            if push is None:
+                return verdicts
+            slot, when = int(closed.slot[at]), int(time[at])
+            if push is Push.EXPIRY and self._still_watched(slot):
+                self._extend(slot, when)
+                continue
+            row = int(closed.row[at])
+            where = (int(closed.queries[at]), int(queries.place[row]), int(queries.row[row]))
+            verdicts.append(self._verdict(slot, push, when, where))
+            # a window that spans the end of a standing holds queries asked before it: it is not weighed
+            at += 1
+
+    def _still_watched(self, slot: int) -> bool:
+        """Tell whether a watched client still gives reason: then it stays watched, so a slow thief keeps its record."""
+        watched = STANDINGS[self.table.head["standing"][slot]] is Standing.WATCHED
+        return watched and float(np.max(self.table.evidence["level"][slot])) >= self.policy.watch
+
+    def _extend(self, slot: int, when: int) -> None:
+        head = self.table.head
+        seconds = self.policy.seconds(Standing.WATCHED, int(head["episode"][slot]))
+        head["expires"][slot] = when + seconds * 1_000_000
+
+    def _verdict(self, slot: int, push: Push, when: int, where: tuple[int, int, int]) -> Verdict:
+        """Move a client as the table says and return the verdict; `where`: its queries, the place and the row."""
+        head = self.table.head
+        previous = STANDINGS[head["standing"][slot]]
+        standing, episode = move(previous, push), int(head["episode"][slot])
+        cause = {Push.EXPIRY: Cause.EXPIRY, Push.LIFT: Cause.LIFT}.get(push, Cause.EVIDENCE)
+        readings = self._readings(slot)
+        head["serial"][slot] += 1
+        told = self.leakage(slot)
+        head["leakage"][slot] = math.nan if told is None else told
+        verdict = self._worded(slot, (previous, standing), cause, when, where, readings)
+        self._settle(slot, verdict)
+        if standing is Standing.CLEAR:
+            head["episode"][slot] = episode + 1
+            self.table.begin(slot)
+        return verdict
+
+    def _worded(
+        self,
+        slot: int,
+        moved: tuple[Standing, Standing],
+        cause: Cause,
+        when: int,
+        where: tuple[int, int, int],
+        readings: tuple[Reading, ...],
+    ) -> Verdict:
+        head, (previous, standing) = self.table.head, moved
+        episode = int(head["episode"][slot])
+        reasons = {Cause.EXPIRY: f"the time of {previous} is over", Cause.LIFT: "a person lifted it"}
+        return Verdict(
+            client=str(self.table.names[slot]),
+            tenant=self.table.tenants[slot],
+            model=self.model,
+            queries=where[0],
+            time=when,
+            standing=standing,
+            previous=previous,
+            serial=int(head["serial"][slot]),
+            episode=episode,
+            cause=cause,
+            action=self.policy.action(standing),
+            seconds=0 if standing is Standing.CLEAR else self.policy.seconds(standing, episode),
+            shadow=self.shadow,
+            score=self.score(slot),
+            leakage=_told(float(head["leakage"][slot])),
+            evidence=readings,
+            population=self.version,
+            policy=self.policy.version,
+            place=where[1],
+            row=where[2],
+            reason=reasons.get(cause) or evidence.sentence(readings),
+        )
+
+    def _settle(self, slot: int, verdict: Verdict) -> None:
+        """Write where the client now stands."""
+        head = self.table.head
+        head["standing"][slot] = verdict.standing.rank
+        head["highest"][slot] = max(head["highest"][slot], verdict.standing.rank)
+        head["expires"][slot] = verdict.time + verdict.seconds * 1_000_000 if verdict.seconds else -1
+        if verdict.action is Action.BLOCK and not verdict.shadow and head["first_block"][slot] < 0:
+            head["first_block"][slot] = verdict.queries
+
+    def hear(self, feedback: Feedback) -> list[Verdict]:
+        """Take what a person said; nothing changes for a client that is not in memory or stands clear."""
+        slot = self.table.slots.get(feedback.client)
+        if slot is None or feedback.what not in LIFTING or self.table.head["standing"][slot] == 0:
+            return []
+        self.table.dirty.add(slot)
+        return [self._verdict(slot, Push.LIFT, feedback.at, (int(self.table.head["queries"][slot]), -1, 0))]
+
+    def score(self, slot: int) -> float:
+        """Return 0..1, rounded so that it reads the same everywhere."""
+        if self._judge is None:
+            return 0.0
+        episode = int(self.table.head["episode"][slot])
+        return round(self._judge.score(self.table.evidence, slot, episode), 4)
+
+    def leakage(self, slot: int) -> float | None:
+        """Return how well the client could imitate the model by now; None: not enough known."""
+        if self.population is None:
+            return None
+        held = self.table.columns["memory"]
+        used = held["ordinal"][slot] >= 0
+        return leakage.estimate(self.population, held["ux"][slot][:, used], held["label"][slot][used])
+
+    def _readings(self, slot: int) -> tuple[Reading, ...]:
+        if self._judge is None:
+            return ()
+        return self._judge.readings(self.table.evidence, slot, self.policy.watch)[:READINGS]
+
+    def clean(self) -> Iterator[tuple[str, int]]:
+        """Return the clients of which nothing is unsaved."""
+        return ((name, slot) for name, slot in self.table if slot not in self.table.dirty)
+
+    def changed(self) -> list[Snapshot]:
+        """Return snapshots of the clients that changed, by slot."""
+        return [self._snapshot(slot) for slot in sorted(self.table.dirty)]
+
+    def everyone(self) -> list[Snapshot]:
+        """Return snapshots of all clients in memory."""
+        return [self._snapshot(slot) for _, slot in self.table]
+
+    def restore(self, held: Snapshot, changed: bool = False) -> None:
+        """Take a client back. Evidence gathered under another population is left behind. Raises BadSnapshot."""
+        slot = self.table.slot(held.client)
+        snapshot.unpack(self.table, slot, held.data, same_population=held.population == self.version)
+        self.table.tenants[slot] = held.tenant
+        if changed:
+            self.table.dirty.add(slot)
+
+    def _snapshot(self, slot: int) -> Snapshot:
+        head = self.table.head
+        expires = int(head["expires"][slot])
+        return Snapshot(
+            client=str(self.table.names[slot]),
+            tenant=self.table.tenants[slot],
+            model=self.model,
+            standing=STANDINGS[head["standing"][slot]],
+            serial=int(head["serial"][slot]),
+            episode=int(head["episode"][slot]),
+            queries=int(head["queries"][slot]),
+            expires=None if expires < 0 else expires,
+            score=self.score(slot),
+            leakage=_told(float(head["leakage"][slot])),
+            last=int(head["last"][slot]),
+            population=self.version,
+            policy=self.policy.version,
+            data=snapshot.pack(self.table, slot),
+        )
+
+
+def _told(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,124 @@
+"""What a signal is: its events, its state in a client's slot, its fold over queries and its sentence for people."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.population import Population
+
+Columns: TypeAlias = Mapping[str, npt.NDArray[Any]]
+"""A section's fields, one array each, first axis = client slot."""
+
+
+class Event(NamedTuple):
+    """Something that a query or a window does or does not do, whose probability for honest clients has a ceiling."""
+
+    name: str
+    kind: str
+    group: Literal["S", "P"]  # S: what is sent or answered is unlike the population; P: how queries relate
+    floor: float = 0.005  # smallest ceiling p0, for populations that lack a camera or an analyst
+    strong: float | None = None  # floor of the higher ceiling at which this event alone may block
+    moving: bool = False  # counted only in windows whose inputs move on (an event of the whole window)
+
+
+class Field(NamedTuple):
+    """One column of a client's slot."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] = ()
+    initial: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Scored queries of one model in stream order, with everything that signals read. [n] rows; NaN is unknown."""
+
+    slot: npt.NDArray[np.int64]
+    label: npt.NDArray[np.int64]  # -1 unknown
+    has_input: npt.NDArray[np.bool_]
+    margin_low: npt.NDArray[np.float32]
+    margin_high: npt.NDArray[np.float32]
+    z: npt.NDArray[np.float32]  # [n, 48]
+    c: npt.NDArray[np.int16]  # [n, 64]
+    sc: npt.NDArray[np.float32]
+    tex: npt.NDArray[np.float32]
+    cell: npt.NDArray[np.int32]
+    dc: npt.NDArray[np.float32]
+    res: npt.NDArray[np.float32]
+    sm: npt.NDArray[np.float32]
+    dflip: npt.NDArray[np.float32]  # distance in z to the nearest remembered query with another label; inf: none
+    dmin: npt.NDArray[np.float32]  # to the nearest of any label
+    base: npt.NDArray[np.int64]  # ordinal of that nearest one; -1 none
+    base_same: npt.NDArray[np.bool_]  # it had the same label
+    step: npt.NDArray[np.float32]  # [n, 48] z less that one's z
+    changed: npt.NDArray[np.float32]  # share of raw coordinates that differ from that one's
+    lattice: npt.NDArray[np.bool_]  # sign noise of constant size against the parent
+    related: npt.NDArray[np.bool_]  # there was a parent to compare with
+    repeat: npt.NDArray[np.bool_]
+    trial: npt.NDArray[np.bool_]
+    fresh: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+
+Flags: TypeAlias = npt.NDArray[np.bool_]
+Fold: TypeAlias = Callable[[Batch, Columns, Population], list[tuple[Flags, Flags]]]
+"""Per query: (hit, trial) for each event in order. May change the signal's own columns, in stream order."""
+Read: TypeAlias = Callable[[npt.NDArray[np.float32], Population], list[tuple[Flags, Flags]]]
+"""Per closed window: (hit, trial) for each event in order, from window rows f4[m, R]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a client did since the process began, against what is ordinary. One entry an event of the signal."""
+
+    hits: npt.NDArray[np.int64]
+    trials: npt.NDArray[np.int64]
+    ceiling: npt.NDArray[np.float64]  # NaN: the event is not in force
+    strongest: int  # the event that speaks most
+
+    def share(self, event: int) -> str:
+        """Return "31 of 64" for one event."""
+        return f"{self.hits[event]} of {self.trials[event]}"
+
+    def ordinary(self, event: int) -> str:
+        """Return what is ordinary for one event."""
+        return f"ordinary clients: at most {self.ceiling[event]:.1%}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One angle on a client's queries; also the name of its kind of evidence."""
+
+    name: str
+    events: tuple[Event, ...]
+    because: Callable[[Counts], str]
+    source: str
+    version: int = 1  # of `fields` and of what they mean; another version starts the signal as unknown
+    fields: tuple[Field, ...] = ()
+    fold: Fold | None = None
+    read: Read | None = None
+
+
+def number(population: Population, name: str) -> float:
+    """Return the population's number, or NaN where it has none."""
+    return float(population.numbers.get(name, math.nan))
+
+
+def beyond(values: npt.NDArray[Any], threshold: float) -> Flags:
+    """Tell which values lie above the threshold; unknown ones don't."""
+    return np.asarray(values > threshold, np.bool_)
+
+
+def known(*values: npt.NDArray[Any] | float) -> Any:
+    """Tell where every value is known."""
+    every: Any = True
+    for value in values:
+        every = every & ~np.isnan(value)
+    return every

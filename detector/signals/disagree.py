@@ -1,0 +1,44 @@
+"""Disagree: the model's answers contradict what ordinary clients' answers have taught a cheap surrogate."""
+
+from detector.population import Population
+from detector.signals.base import Batch, Columns, Counts, Event, Flags, Signal, beyond, known, number
+
+SURE = 0.9  # margin above which the model is sure of its answer
+
+
+def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags, Flags]]:
+    seen = batch.fresh & known(batch.sm)
+    against = batch.sm < 0
+    far = beyond(batch.dc, number(population, "dc97")) | beyond(batch.res, number(population, "res97"))
+    apart = beyond(batch.dc, number(population, "dc75")) | beyond(batch.res, number(population, "res75"))
+    near_known = known(batch.dc, number(population, "dc97"), number(population, "dc75"))
+    return [
+        (against, seen),
+        (batch.sm < number(population, "sm05"), seen & known(number(population, "sm05"))),
+        (batch.sm < number(population, "sm02"), seen & known(number(population, "sm02"))),
+        (against & far, seen & near_known),
+        (against & apart & (batch.margin_low > SURE), seen & near_known & known(batch.margin_low)),
+    ]
+
+
+_WORDS = (
+    "contradict what ordinary answers lead one to expect",
+    "contradict it more than 95 % of ordinary ones do",
+    "contradict it more than 98 % of ordinary ones do",
+    "contradict it and belong to inputs far from ordinary ones",
+    "are sure, contradict it and belong to inputs apart from ordinary ones",
+)
+
+
+def _because(counts: Counts) -> str:
+    event = counts.strongest
+    return f"{counts.share(event)} answers to new inputs {_WORDS[event]} ({counts.ordinary(event)})"
+
+
+SIGNAL = Signal(
+    name="disagree",
+    events=tuple(Event(name, "disagree", "S") for name in ("dis", "s05", "s02", "dfar3", "dfc")),
+    fold=_fold,
+    because=_because,
+    source="Own; the surrogate is a ridge regression on random features (Rahimi and Recht 2007)",
+)

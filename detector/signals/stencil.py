@@ -1,0 +1,65 @@
+"""Stencil: small steps from one input, each in a new direction: a gradient taken by finite differences."""
+
+from typing import Any
+
+import numpy as np
+
+from detector.compiled import compiled
+from detector.geometry import SKETCH
+from detector.population import Population
+from detector.signals.base import Batch, Columns, Counts, Event, Field, Flags, Signal, number
+
+STEP_MIN = 1e-4  # in z: below it the input is the same
+TIGHT = 0.35  # of the near-pair radius
+SPARSE = 0.05  # share of raw coordinates that a step may change
+NEW = 0.7  # |cos| to the step before, below it the direction is new; one-column what-if gives 1
+
+
+def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[Flags, Flags]]:
+    radius = np.float32(TIGHT * number(population, "r")) * batch.sc
+    small = (batch.dmin > STEP_MIN) & (batch.dmin < radius) & batch.base_same & (batch.changed <= SPARSE)
+    hit = np.zeros(len(batch), np.bool_)
+    _steps((columns["base"], columns["step"]), batch.slot, (small, batch.base, batch.step), hit)
+    return [(hit, batch.has_input)]
+
+
+@compiled
+def _steps(held: Any, slots: Any, steps: Any, hit: Any) -> None:
+    """Compare each small step with the client's small step before it, if both start at one base."""
+    bases, directions = held
+    small, base, step = steps
+    for row in range(slots.shape[0]):
+        if not small[row]:
+            continue
+        slot = slots[row]
+        if bases[slot] == base[row]:
+            hit[row] = abs(_cosine(directions[slot], step[row])) < NEW
+        bases[slot] = base[row]
+        directions[slot] = step[row]
+
+
+@compiled
+def _cosine(one: Any, other: Any) -> float:
+    dot, square, square_other = 0.0, 0.0, 0.0
+    for axis in range(SKETCH):
+        dot += one[axis] * other[axis]
+        square += one[axis] * one[axis]
+        square_other += other[axis] * other[axis]
+    return dot / np.sqrt(square * square_other)
+
+
+def _because(counts: Counts) -> str:
+    return (
+        f"{counts.share(0)} queries are a small step from one and the same input in ever new directions,"
+        f" as finite differences are ({counts.ordinary(0)})"
+    )
+
+
+SIGNAL = Signal(
+    name="stencil",
+    events=(Event("sten", "stencil", "P", floor=0.01, strong=0.05),),
+    fields=(Field("base", "i8", (), -1), Field("step", "f4", (SKETCH,))),
+    fold=_fold,
+    because=_because,
+    source="Tramer et al. 2016 (equation solving) and Milli et al. 2019 (gradients by finite differences)",
+)
