@@ -122,7 +122,7 @@ def choose(events: Sequence[Event], past: Lives, virtual: Sequence[Lives], bound
     own = needed(past, bound)
     worst = np.sort(own, axis=0)[-1 - int(spare * len(own))] if len(own) else np.zeros(len(events), np.int64)
     copies = {group.group: needed(group, bound).max(0, initial=0) for group in virtual}
-    tried = past.trials.any(0) if len(past.trials) else np.zeros(len(events), np.bool_)
+    tried = past.trials.sum(0) > 0
     p0, strong, bound_by, dropped, untried = {}, {}, {}, [], []
     for at, event in enumerate(events):
         place, by = int(worst[at]), ""

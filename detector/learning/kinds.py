@@ -64,7 +64,8 @@ def core(profile: Matrix) -> npt.NDArray[np.bool_]:
     clients = len(profile)
     k = min(max(int(np.ceil(CROWD * clients)), 1), clients - 1)
     company = np.partition(cdist(profile, profile), k, axis=1)[:, k]
-    return company <= np.quantile(company, CORE)
+    usual: npt.NDArray[np.bool_] = company <= np.quantile(company, CORE)
+    return usual
 
 
 def centres_of(points: npt.NDArray[Any], count: int, state: int) -> tuple[Matrix, Index]:

@@ -30,7 +30,8 @@ def blocked(group: Lives, ceilings: Ceilings, bounds: Thresholds, *, gated: bool
     reached = _by_kind(group, ceilings, np.array(kind_of, np.int64)) >= bounds.pair
     behaves = reached[:, [at for at, letter in groups.items() if letter == "P"]].any(1)
     pair = reached.sum(1) >= 2  # noqa: PLR2004  # two kinds
-    return mechanism | (pair & behaves if gated else pair)
+    found: Flags = mechanism | (pair & behaves if gated else pair)
+    return found
 
 
 def _strong(group: Lives, ceilings: Ceilings) -> npt.NDArray[np.float64]:

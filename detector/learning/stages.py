@@ -93,8 +93,7 @@ def follow(past: Queries, population: Population, window: int) -> tuple[windows.
 def lives_of(past: Queries, population: Population, policy: Policy) -> tuple[Lives, npt.NDArray[np.int64]]:
     """Return the windows of all clients under a finished population, and who they are."""
     closed, client = follow(past, population, policy.window)
-    judged = windows.judge(population, closed)
-    return ceilings.lives("past", client, judged.hits, judged.trials), np.unique(client)
+    return ceilings.lives("past", client, closed.hits, closed.trials), np.unique(client)
 
 
 def profile(past: Queries, blank: Population) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
@@ -104,7 +103,7 @@ def profile(past: Queries, blank: Population) -> tuple[npt.NDArray[np.float64], 
         return _by_labels(past)
     inputs = past.input[rows]
     population = replace(blank, arrays=plane.fit(blank.model, blank.shape, inputs))
-    profiled, client = np.unique(past.client[rows], return_inverse=True)
+    profiled, client = np.unique(past.client[rows].astype(np.int64), return_inverse=True)
     ux = _preliminary(_views(population, inputs).u)
     return kinds.profiles(ux, past.label[rows], client, len(profiled)), profiled
 
@@ -134,7 +133,7 @@ def _geometry(past: Queries, blank: Population, rows: Rows) -> tuple[Population,
 
 
 def _by_labels(past: Queries) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    profiled, client = np.unique(past.client, return_inverse=True)
+    profiled, client = np.unique(past.client.astype(np.int64), return_inverse=True)
     return kinds.profiles(np.zeros((len(past), 0), np.float32), past.label, client, len(profiled)), profiled
 
 
@@ -202,8 +201,7 @@ def _virtual(pool: Pool | None, population: Population) -> Iterator[tuple[virtua
 
 def _group(name: str, made: Queries, population: Population, window: int) -> Lives:
     closed, client = follow(made, population, window)
-    judged = windows.judge(population, closed)
-    return ceilings.lives(name, client, judged.hits, judged.trials)
+    return ceilings.lives(name, client, closed.hits, closed.trials)
 
 
 def _windows(past: Queries, population: Population, cut: npt.NDArray[np.float32], rows: Rows) -> Population:
@@ -222,7 +220,7 @@ def _windows(past: Queries, population: Population, cut: npt.NDArray[np.float32]
 
 
 def _entropies(rows: npt.NDArray[Any]) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for name, column in (("label_entropy", -3), ("cell_entropy", -2)):
         known = rows[:, column][np.isfinite(rows[:, column])]
         if len(known):

@@ -76,5 +76,5 @@ def _identities(total: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
 
 
 def _raw(scaled: np.ndarray[tuple[int, ...], np.dtype[np.float32]], population: Population) -> geometry.Floats:
-    raw: geometry.Floats = scaled / population.arrays["scale"] + population.arrays["offset"]
-    return raw.astype(np.float32)
+    raw: geometry.Floats = (scaled / population.arrays["scale"] + population.arrays["offset"]).astype(np.float32)
+    return raw

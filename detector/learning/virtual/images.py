@@ -156,7 +156,8 @@ def _repeated(pool: Pool, rng: Random, low: int, high: int) -> Rows:
 def _pose(rng: Random, count: int, strength: float = 1.0) -> Array:
     """Return f8[count, 4]: angle (rad), scale, shift down and right (shares of the side)."""
     spans = np.array([TURN, ZOOM, SHIFT, SHIFT]) * strength
-    return rng.uniform(-spans, spans, (count, 4)) + np.array([0, 1, 0, 0])
+    pose: Array = rng.uniform(-spans, spans, (count, 4)) + np.array([0, 1, 0, 0])
+    return pose
 
 
 def _warp(images: Array, pose: Array) -> Floats:
@@ -173,7 +174,8 @@ def _warp(images: Array, pose: Array) -> Floats:
     at = np.arange(len(images))[:, None, None]
     upper = images[at, top, left] * (1 - part_x) + images[at, top, left + 1] * part_x
     lower = images[at, top + 1, left] * (1 - part_x) + images[at, top + 1, left + 1] * part_x
-    return (upper * (1 - part_y) + lower * part_y).astype(np.float32)
+    moved: Floats = (upper * (1 - part_y) + lower * part_y).astype(np.float32)
+    return moved
 
 
 def _toned(images: Array, rng: Random) -> Array:

@@ -32,7 +32,8 @@ class Pool:
     def draw(self, rng: np.random.Generator, count: int = QUERIES) -> Rows:
         """Return random rows, each at most once where the pool has enough."""
         size = len(self.inputs)
-        return rng.choice(size, count, replace=size < count).astype(np.intp)
+        rows: Rows = rng.choice(size, count, replace=size < count).astype(np.intp)
+        return rows
 
     def images(self, rows: Rows) -> Floats:
         """Return rows as images f4[n, H, W, C], a copy."""
@@ -46,7 +47,8 @@ class Pool:
         """Return images as rows f4[n, D], within 0..1."""
         if self.layout.channels_first:
             images = images.transpose(0, 3, 1, 2)
-        return np.clip(images, 0, 1).reshape(len(images), -1).astype(np.float32)
+        rows: Floats = np.clip(images, 0, 1).reshape(len(images), -1).astype(np.float32)
+        return rows
 
 
 @dataclass(frozen=True, slots=True)

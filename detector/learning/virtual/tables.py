@@ -130,4 +130,5 @@ def _numbered(pool: Pool) -> Rows:
 
 def _ends(pool: Pool, rows: Rows, rng: Random) -> Array:
     low, high = pool.inputs.min(0), pool.inputs.max(0)
-    return np.where(rng.random((len(rows), len(low))) < HALF, low, high)
+    pushed: Array = np.where(rng.random((len(rows), len(low))) < HALF, low, high)
+    return pushed
