@@ -8,23 +8,32 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from consumers.records import BadSource
 from consumers.store.engine import BadDatabase
 from consumers.store.facts import Missing
+from consumers.store.people import Exempt
 from detector.policy import BadPolicy
 from detector.population import BadPopulation
 from detector.records import BadRecord
 from gamekeeper.embedded import EmbeddedError
 from gamekeeper.settings import BadSettings
+from gamekeeper.supervisor import NotReady
 
 
-class Failure(RuntimeError):  # noqa: N818  # named for what it says to the operator
-    """A command could not do what it was asked; the message is the one line."""
-
-
-SAID_WELL = (Failure, BadSettings, EmbeddedError, BadRecord, BadSource, BadPolicy, BadPopulation, BadDatabase, Missing)
+SAID_WELL = (
+    BadDatabase,
+    BadPolicy,
+    BadPopulation,
+    BadRecord,
+    BadSettings,
+    BadSource,
+    EmbeddedError,
+    Exempt,
+    Missing,
+    NotReady,
+)
 
 
 def explain(error: Exception) -> str | None:
     """Return the line for `error`, or None when it is a defect of ours."""
-    if isinstance(error, SAID_WELL) or getattr(error, "for_people", False):
+    if isinstance(error, SAID_WELL):
         return str(error)
     if isinstance(error, OperationalError):
         return f"Postgres: {_first_line(error.orig)}; check DATABASE_URL and that the server runs"

@@ -46,7 +46,7 @@ def list_() -> None:
     table = Table("prefix", "kind", "name", "tenant", "made", "expires", "revoked")
     for line in store.list_keys(common.engine(settings)):
         table.add_row(
-            *(str(getattr(line, column, "") or "") for column in ("prefix", "kind", "name", "tenant")), *_times(line)
+            *(str(getattr(line, column, "") or "") for column in ("prefix", "kind", "client", "tenant")), *_times(line)
         )
     Console().print(table)
 
@@ -54,7 +54,7 @@ def list_() -> None:
 def _times(line: object) -> list[str]:
     return [
         f"{value:%Y-%m-%d %H:%M}" if value else ""
-        for value in (getattr(line, c) for c in ("made", "expires", "revoked"))
+        for value in (getattr(line, c) for c in ("added", "expires", "revoked"))
     ]
 
 
@@ -68,4 +68,4 @@ def revoke(
     from consumers.store import keys as store  # noqa: PLC0415
 
     line = store.revoke_key(common.engine(settings), prefix, common.said(why))
-    typer.echo(f"revoked {line.prefix}… of {line.name}")
+    typer.echo(f"revoked {line.prefix}… of {line.client}")
