@@ -16,7 +16,6 @@ from gamekeeper.embedded import EmbeddedError
 from gamekeeper.settings import BadSettings
 from gamekeeper.supervisor import NotReady
 
-
 SAID_WELL = (
     BadDatabase,
     BadPolicy,
