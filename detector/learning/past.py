@@ -13,7 +13,7 @@ from detector.query import Queries, join
 
 CLIENTS_MAX: Final = 2_000  # clients looked at; the rest of the guarantee does not get better from more
 LIFE_MAX: Final = 2_000  # queries of one client that are replayed: a patient thief cannot fill the past
-NUMBERS_MAX: Final = 1 << 28  # input numbers held (1 GiB of float32)
+NUMBERS_MAX: Final = 1 << 27  # input numbers held (512 MiB of float32)
 SAMPLE_STEP: Final = 3  # every third query trains the geometry: neighbours in time are near copies
 SAMPLE_MAX: Final = 100  # queries of one client that train the geometry
 SAMPLES_MAX: Final = 40_000  # queries that train the geometry, over all clients
@@ -23,6 +23,8 @@ Rows = npt.NDArray[np.intp]
 
 class LearnError(ValueError):
     """Past records from which no population can be learnt; the message says what they lack."""
+
+    for_people = True  # the command line prints the message as it is
 
 
 @dataclass(frozen=True, slots=True)
