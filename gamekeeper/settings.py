@@ -4,22 +4,12 @@ An unset and an empty variable are the same. A secret may come from a file inste
 """
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
-
-Named = tuple[tuple[str, str], ...]  # (name, URL)
-LogFormat = Literal["auto", "json", "console"]
-SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-LOG_FORMATS = ("auto", "json", "console")
-LOG_LEVELS = ("debug", "info", "warning", "error")
+from gamekeeper import forms
 
 
 class BadSettings(ValueError):  # noqa: N818  # named for what it says to the operator
@@ -37,10 +27,10 @@ class Settings:
     schema: str
     group: str
     partitions: int
-    webhooks: Named
+    webhooks: forms.Named
     webhook_secret: str
     webhook_private: bool
-    push: Named
+    push: forms.Named
     push_token: str
     host: str
     gateway_port: int
@@ -54,7 +44,7 @@ class Settings:
     clients_max: int
     data: Path
     cache: Path
-    log_format: LogFormat
+    log_format: str
     log_level: str
 
     def need_kafka(self) -> str:
@@ -98,147 +88,68 @@ class Value:
     meaning: str
 
 
-def _text(value: str) -> str:
-    return value
-
-
-def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise ValueError(f"must be {what}")
-        return value
-
-    return parse
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    return _matching(re.compile("|".join(choices)), " or ".join(choices))
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
-            raise ValueError(f"must be a whole number from {least} to {most}")
-        return int(value)
-
-    return parse
-
-
-def _port_or_none(value: str) -> int | None:
-    return _whole(0, 65_535)(value) if value else None
-
-
-def _seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = -1.0
-    if not 0.01 <= seconds <= 3600:  # noqa: PLR2004  # what the message says
-        raise ValueError("must be seconds from 0.01 to 3600")
-    return seconds
-
-
-def _yes(value: str) -> bool:
-    words = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-    if value.lower() not in words:
-        raise ValueError("must be yes or no")
-    return words[value.lower()]
-
-
-def _servers(value: str) -> str:
-    for server in filter(None, value.split(",")):
-        host, colon, port = server.strip().rpartition(":")
-        if not (host and colon and port.isdigit()):
-            raise ValueError("must be host:port, several of them with commas between")
-    return value
-
-
-def _database(value: str) -> str:
-    if value:
-        try:
-            url = make_url(value)
-        except ArgumentError:
-            url = None
-        if url is None or url.get_backend_name() != "postgresql":
-            raise ValueError("must look like postgresql+psycopg2://user:password@host:5432/database")
-    return value
-
-
-def _named(value: str) -> Named:
-    pairs = [tuple(part.strip().partition("=")[::2]) for part in value.split(",") if part.strip()]
-    for name, url in pairs:
-        if not (NAME.fullmatch(name) and re.match(r"https?://[^/]", url)):
-            raise ValueError("must be name=https://…, several of them with commas between")
-    if len({name for name, _ in pairs}) < len(pairs):
-        raise ValueError("must not name two the same")
-    return tuple((name, url) for name, url in pairs)
-
-
-def _signing_secret(value: str) -> str:
-    if value and not re.fullmatch(r"whsec_[A-Za-z0-9+/]{32,}={0,2}", value):
-        raise ValueError("must be whsec_ and at least 24 bytes as base64 (openssl rand -base64 32)")
-    return value
-
-
-def _path(value: str) -> Path | None:
-    return Path(value).expanduser() if value else None
-
-
-def _existing_file(value: str) -> Path | None:
-    path = _path(value)
-    if path is not None and not path.is_file():
-        raise ValueError("must name a file that exists")
-    return path
-
-
-def _existing_folder(value: str) -> Path | None:
-    path = _path(value)
-    if path is not None and not path.is_dir():
-        raise ValueError("must name a folder that exists")
-    return path
-
-
 SETTINGS: tuple[Setting, ...] = (
-    Setting("KAFKA_BOOTSTRAP_SERVERS", "", _servers, "Kafka: host:port, several with commas between"),
-    Setting("DATABASE_URL", "", _database, "Postgres, as an SQLAlchemy URL", secret=True),
-    Setting("GAMEKEEPER_POLICY", "", _existing_file, "policy file (TOML); the defaults need none"),
+    Setting("KAFKA_BOOTSTRAP_SERVERS", "", forms.servers, "Kafka: host:port, several with commas between"),
+    Setting("DATABASE_URL", "", forms.database, "Postgres, as an SQLAlchemy URL", secret=True),
+    Setting("GAMEKEEPER_POLICY", "", forms.existing_file, "policy file (TOML); the defaults need none"),
     Setting(
         "GAMEKEEPER_TOPIC_PREFIX",
         "",
-        _matching(TOPIC_PREFIX, "letters, digits, dot, dash and underscore"),
+        forms.matching(r"[A-Za-z0-9._-]{0,100}", "letters, digits, dot, dash and underscore"),
         "put before the name of every topic",
     ),
     Setting(
         "GAMEKEEPER_SCHEMA",
         "public",
-        _matching(SCHEMA_NAME, "a lower-case Postgres name"),
+        forms.matching(r"[a-z_][a-z0-9_]{0,62}", "a lower-case Postgres name"),
         "schema of the tables in Postgres",
     ),
-    Setting("GAMEKEEPER_GROUP", "gamekeeper-detect", _matching(NAME, "a short name"), "consumer group of detect"),
-    Setting("GAMEKEEPER_PARTITIONS", "8", _whole(1, 10_000), "partitions of a topic that `topics` creates"),
-    Setting("GAMEKEEPER_WEBHOOKS", "", _named, "who is alerted: name=url, several with commas between"),
+    Setting("GAMEKEEPER_GROUP", "gamekeeper-detect", forms.name, "consumer group of detect"),
+    Setting("GAMEKEEPER_PARTITIONS", "8", forms.whole(1, 10_000), "partitions of a topic that `topics` creates"),
+    Setting("GAMEKEEPER_WEBHOOKS", "", forms.named, "who is alerted: name=url, several with commas between"),
     Setting(
-        "GAMEKEEPER_WEBHOOK_SECRET", "", _signing_secret, "signs webhooks (Standard Webhooks): whsec_…", secret=True
+        "GAMEKEEPER_WEBHOOK_SECRET",
+        "",
+        forms.signing_secret,
+        "signs webhooks (Standard Webhooks): whsec_…",
+        secret=True,
     ),
-    Setting("GAMEKEEPER_WEBHOOK_PRIVATE", "no", _yes, "allow webhooks to private addresses"),
-    Setting("GAMEKEEPER_PUSH", "", _named, "gateways that get decisions by HTTP: name=url, with commas between"),
-    Setting("GAMEKEEPER_PUSH_TOKEN", "", _text, "what a gateway demands of who pushes decisions", secret=True),
-    Setting("GAMEKEEPER_HOST", "127.0.0.1", _text, "address that gateway, api and metrics listen on"),
-    Setting("GAMEKEEPER_GATEWAY_PORT", "8080", _whole(0, 65_535), "port of the gateway"),
-    Setting("GAMEKEEPER_GATEWAY_NAME", "gateway", _matching(NAME, "a short name"), "this gateway in gateway_status"),
-    Setting("GAMEKEEPER_GATEWAY_FAIL_OPEN", "yes", _yes, "serve while the decisions in force are not known yet"),
-    Setting("GAMEKEEPER_API_PORT", "8081", _whole(0, 65_535), "port of the api"),
+    Setting("GAMEKEEPER_WEBHOOK_PRIVATE", "no", forms.yes, "allow webhooks to private addresses"),
+    Setting("GAMEKEEPER_PUSH", "", forms.named, "gateways that get decisions by HTTP: name=url, with commas between"),
+    Setting("GAMEKEEPER_PUSH_TOKEN", "", forms.text, "what a gateway demands of who pushes decisions", secret=True),
+    Setting("GAMEKEEPER_HOST", "127.0.0.1", forms.text, "address that gateway, api and metrics listen on"),
+    Setting("GAMEKEEPER_GATEWAY_PORT", "8080", forms.port, "port of the gateway"),
+    Setting("GAMEKEEPER_GATEWAY_NAME", "gateway", forms.name, "this gateway in gateway_status"),
+    Setting("GAMEKEEPER_GATEWAY_FAIL_OPEN", "yes", forms.yes, "serve while the decisions in force are not known yet"),
+    Setting("GAMEKEEPER_API_PORT", "8081", forms.port, "port of the api"),
     Setting(
-        "GAMEKEEPER_METRICS_PORT", "", _port_or_none, "port of detect's or deliver's /metrics and /healthz; empty: none"
+        "GAMEKEEPER_METRICS_PORT",
+        "",
+        forms.port_or_none,
+        "port of detect's or deliver's /metrics and /healthz; empty: none",
     ),
-    Setting("GAMEKEEPER_MODELS", "", _existing_folder, "folder of the models that the gateway serves: NAME.keras"),
-    Setting("GAMEKEEPER_CHECKPOINT_SECONDS", "1", _seconds, "longest time between two checkpoints"),
-    Setting("GAMEKEEPER_CHECKPOINT_QUERIES", "50000", _whole(1, 10_000_000), "most queries between two checkpoints"),
-    Setting("GAMEKEEPER_CLIENTS_MAX", "200000", _whole(100, 100_000_000), "clients a detect process keeps in memory"),
-    Setting("GAMEKEEPER_DATA", "~/.local/share/gamekeeper", _path, "folder of `up`: everything embedded"),
-    Setting("GAMEKEEPER_CACHE", "~/.cache/gamekeeper", _path, "folder for what is fetched once"),
-    Setting("GAMEKEEPER_LOG_FORMAT", "auto", _one_of(*LOG_FORMATS), "json, console, or auto: console on a terminal"),
-    Setting("GAMEKEEPER_LOG_LEVEL", "info", _one_of(*LOG_LEVELS), "least level that is logged"),
+    Setting("GAMEKEEPER_MODELS", "", forms.existing_folder, "folder of the models that the gateway serves: NAME.keras"),
+    Setting("GAMEKEEPER_CHECKPOINT_SECONDS", "1", forms.seconds, "longest time between two checkpoints"),
+    Setting(
+        "GAMEKEEPER_CHECKPOINT_QUERIES", "50000", forms.whole(1, 10_000_000), "most queries between two checkpoints"
+    ),
+    Setting(
+        "GAMEKEEPER_CLIENTS_MAX", "200000", forms.whole(100, 100_000_000), "clients a detect process keeps in memory"
+    ),
+    Setting("GAMEKEEPER_DATA", "~/.local/share/gamekeeper", forms.path, "folder of `up`: everything embedded"),
+    Setting("GAMEKEEPER_CACHE", "~/.cache/gamekeeper", forms.path, "folder for what is fetched once"),
+    Setting(
+        "GAMEKEEPER_LOG_FORMAT",
+        "auto",
+        forms.matching("auto|json|console", "auto, json or console"),
+        "json, console, or auto: console on a terminal",
+    ),
+    Setting(
+        "GAMEKEEPER_LOG_LEVEL",
+        "info",
+        forms.matching("debug|info|warning|error", "debug, info, warning or error"),
+        "least level that is logged",
+    ),
 )
 XDG = {"GAMEKEEPER_DATA": "XDG_DATA_HOME", "GAMEKEEPER_CACHE": "XDG_CACHE_HOME"}
 
@@ -320,4 +231,4 @@ def _shown(setting: Setting, environ: Mapping[str, str]) -> Value:
 def _hidden(setting: Setting, text: str) -> str:
     if not setting.secret or not text:
         return text
-    return make_url(text).render_as_string(hide_password=True) if setting.name == "DATABASE_URL" else "***"
+    return forms.without_password(text) if setting.name == "DATABASE_URL" else "***"

@@ -1,0 +1,134 @@
+"""The forms that the text of a setting may have. Each function raises ValueError with what would be right."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+Named = tuple[tuple[str, str], ...]  # (name, URL)
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+DATABASE = re.compile(
+    r"(?P<start>postgresql(\+\w+)?://[^:/@]*)(?P<password>:[^@]*(?=@))?(?P<rest>@?[^/?@]*/[^?]+)(?P<options>\?.*)?"
+)
+SIGNING_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{32,}={0,2}")
+
+
+def text(value: str) -> str:
+    """Take anything."""
+    return value
+
+
+def matching(pattern: str, what: str) -> Callable[[str], str]:
+    """Return a form that must match all of `pattern`."""
+
+    def parse(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {what}")
+        return value
+
+    return parse
+
+
+def name(value: str) -> str:
+    """Take a short name."""
+    if not NAME.fullmatch(value):
+        raise ValueError("must be a short name: letters, digits, dash and underscore")
+    return value
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return a form for whole numbers from `least` to `most`."""
+
+    def parse(value: str) -> int:
+        if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+port = whole(0, 65_535)
+
+
+def port_or_none(value: str) -> int | None:
+    """Take a port, or nothing."""
+    return port(value) if value else None
+
+
+def seconds(value: str) -> float:
+    """Take a duration in seconds."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0.01 <= number <= 3600:  # noqa: PLR2004  # what the message says
+        raise ValueError("must be seconds from 0.01 to 3600")
+    return number
+
+
+def yes(value: str) -> bool:
+    """Take yes or no."""
+    words = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if value.lower() not in words:
+        raise ValueError("must be yes or no")
+    return words[value.lower()]
+
+
+def servers(value: str) -> str:
+    """Take Kafka's bootstrap servers, or nothing."""
+    for server in filter(None, value.split(",")):
+        host, colon, digits = server.strip().rpartition(":")
+        if not (host and colon and digits.isdigit()):
+            raise ValueError("must be host:port, several of them with commas between")
+    return value
+
+
+def database(value: str) -> str:
+    """Take a URL of Postgres in SQLAlchemy's form, or nothing."""
+    if value and not DATABASE.fullmatch(value):
+        raise ValueError("must look like postgresql+psycopg2://user:password@host:5432/database")
+    return value
+
+
+def without_password(url: str) -> str:
+    """Return a database's URL as people may see it; options may hold secrets too."""
+    match = DATABASE.fullmatch(url)
+    if match is None:
+        return "***"
+    return match["start"] + (":***" if match["password"] else "") + match["rest"] + ("?…" if match["options"] else "")
+
+
+def named(value: str) -> Named:
+    """Take name=URL, several with commas between, or nothing."""
+    pairs = [part.strip().partition("=")[::2] for part in value.split(",") if part.strip()]
+    for called, url in pairs:
+        if not (NAME.fullmatch(called) and re.match(r"https?://[^/]", url)):
+            raise ValueError("must be name=https://…, several of them with commas between")
+    if len({called for called, _ in pairs}) < len(pairs):
+        raise ValueError("must not name two the same")
+    return tuple((called, url) for called, url in pairs)
+
+
+def signing_secret(value: str) -> str:
+    """Take a Standard Webhooks secret, or nothing."""
+    if value and not SIGNING_SECRET.fullmatch(value):
+        raise ValueError("must be whsec_ and at least 24 bytes as base64 (openssl rand -base64 32)")
+    return value
+
+
+def path(value: str) -> Path:
+    """Take a path, ~ included."""
+    return Path(value).expanduser()
+
+
+def existing_file(value: str) -> Path | None:
+    """Take the path of a file that is there, or nothing."""
+    if value and not path(value).is_file():
+        raise ValueError("must name a file that exists")
+    return path(value) if value else None
+
+
+def existing_folder(value: str) -> Path | None:
+    """Take the path of a folder that is there, or nothing."""
+    if value and not path(value).is_dir():
+        raise ValueError("must name a folder that exists")
+    return path(value) if value else None
