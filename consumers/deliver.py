@@ -7,7 +7,8 @@ belong to one leader among all `deliver` processes: per key, decisions go out in
 import random
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from consumers import metrics
 from consumers.channels import CHANNELS
-from consumers.channels.outcome import Delivered, Gone, Kind, Outcome, next_try
+from consumers.channels.outcome import Delivered, Gone, Kind, Outcome, Retry, next_try
 from consumers.channels.push import Push
 from consumers.channels.topic import Topic
 from consumers.channels.webhook import Webhook
@@ -75,10 +76,9 @@ def run(settings: DeliverSettings) -> None:
     engine = connect(settings.database, settings.schema, name="gamekeeper deliver")
     producer = Producer(settings.kafka)
     post = Post(engine, health, stop)
-    with _threads(post, _tasks(settings, post, producer), stop):
-        while not stop.is_set():
+    with _threads(post, _tasks(settings, post, producer)):
+        while not stop.wait(EAR_SECONDS):
             health.turn()
-            post.listen()
     producer.close()
     engine.dispose()
     if server is not None:
@@ -91,7 +91,7 @@ def _tasks(settings: DeliverSettings, post: "Post", producer: Producer) -> dict[
         "topic": (CHANNELS["topic"], Topic(settings.topics.decisions, producer)),
         "keys": (CHANNELS["keys"], Topic(settings.topics.keys, producer)),
     }
-    tasks = {"leader": lambda: post.lead(Lane("topics", topics, KAFKA_BATCH), settings.channels)}
+    tasks = {"leader": lambda: post.lead(Lane("leader", topics, KAFKA_BATCH), settings.channels)}
     endpoints: list[tuple[str, Push | Webhook]] = [("push", push) for push in settings.pushes]
     endpoints += [("webhook", webhook) for webhook in settings.webhooks]
     for kind, endpoint in endpoints:
@@ -101,47 +101,25 @@ def _tasks(settings: DeliverSettings, post: "Post", producer: Producer) -> dict[
 
 
 @contextmanager
-def _threads(post: "Post", tasks: dict[str, Callable[[], None]], stop: threading.Event) -> Iterator[None]:
+def _threads(post: "Post", tasks: dict[str, Callable[[], None]]) -> Iterator[None]:
     threads = [
         threading.Thread(target=post.guard, args=(name, task), name=name, daemon=True) for name, task in tasks.items()
     ]
     for thread in threads:
         thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        post.wake()
-        for thread in threads:
-            thread.join(_JOIN_SECONDS)
+    yield
+    end = time.monotonic() + _JOIN_SECONDS
+    for thread in threads:
+        thread.join(max(end - time.monotonic(), 0))
 
 
 class Post:
-    """What the threads share: the database, the bell, and the wish to stop."""
+    """What the threads share: the database, the process's health, and the wish to stop."""
 
     def __init__(self, engine: Engine, health: Health, stop: threading.Event) -> None:
         self._engine = engine
         self._health = health
         self._stop = stop
-        self._bell = threading.Condition()
-        self._rings = 0
-
-    def listen(self) -> None:
-        """Wait until something is owed or EAR_SECONDS have passed, and wake the threads."""
-        try:
-            outbox.listen(self._engine, EAR_SECONDS)
-        except SQLAlchemyError as error:
-            self._failed("postgres", error)
-            self._stop.wait(EAR_SECONDS)
-        else:
-            self._health.fine("postgres")
-        self.wake()
-
-    def wake(self) -> None:
-        """Let every thread look for work."""
-        with self._bell:
-            self._rings += 1
-            self._bell.notify_all()
 
     def guard(self, name: str, task: Callable[[], None]) -> None:
         """Run `task` again after every outage of the database, until asked to stop."""
@@ -149,63 +127,63 @@ class Post:
             try:
                 task()
             except SQLAlchemyError as error:
-                self._failed(name, error)
+                self._health.fault(name, type(error).__name__)
+                log.warning("the database does not answer", part=name, error=type(error).__name__)
                 self._stop.wait(EAR_SECONDS)
 
     def serve(self, lane: Lane) -> None:
         """Send what the lane's channels are owed, until asked to stop. Raises SQLAlchemyError."""
         while not self._stop.is_set():
-            heard = self._rings
-            if not self.send_batch(lane):
-                self._sleep(heard)
+            self._turn(lane)
 
     def lead(self, lane: Lane, channels: Channels) -> None:
-        """Be the one who writes the topics and keeps time, or wait to become it. Raises SQLAlchemyError."""
+        """Be the one who writes the topics and keeps time, or wait a little. Raises SQLAlchemyError."""
         with leading(self._engine, LEADER) as mine:
             if not mine:
+                self._health.fine("leader")
                 self._stop.wait(EAR_SECONDS)
                 return
             log.info("leading")
             clock = keep_time(self._engine, channels)
             while not self._stop.is_set():
-                heard = self._rings
                 next(clock)
-                if not self.send_batch(lane):
-                    self._sleep(heard)
+                self._turn(lane)
 
     def send_batch(self, lane: Lane) -> int:
         """Claim, send and settle one batch; return how many. Raises SQLAlchemyError."""
         claimed = outbox.claim_deliveries(self._engine, lane.batch, LEASE_SECONDS, tuple(lane.ways))
+        away: Retry | None = None
         for delivery in claimed:
-            if self._stop.is_set():
-                break  # its lease runs out and another sends it
             kind, settings = lane.ways[delivery.channel]
-            outcome = kind.send(delivery, settings)
+            outcome = away or kind.send(delivery, settings)
+            if kind.forever and isinstance(outcome, Retry):
+                away = outcome  # our own brokers are away: do not wait for each of the others as well
             settled = settlement(kind, delivery.attempts, outcome)
             outbox.settle(self._engine, delivery.id, settled)
-            self._tell(lane, delivery, settled)
+            _tell(delivery, settled)
         self._health.fine(lane.name)
         return len(claimed)
 
-    def _sleep(self, heard: int) -> None:
-        with self._bell:
-            if self._rings == heard and not self._stop.is_set():
-                self._bell.wait(EAR_SECONDS)
-
-    def _failed(self, part: str, error: Exception) -> None:
-        self._health.fault(part, type(error).__name__)
-        log.warning("the database does not answer", part=part, error=type(error).__name__)
-
-    def _tell(self, lane: Lane, delivery: outbox.Delivery, settled: outbox.Settled) -> None:
-        word = type(settled).__name__.lower()
-        metrics.DELIVERIES.labels(delivery.channel, word).inc()
-        if isinstance(settled, outbox.Delivered):
-            return
-        log.warning(f"delivery {word}", channel=delivery.channel, message=delivery.message, attempts=delivery.attempts,
-                    why=settled.why)  # fmt: skip
+    def _turn(self, lane: Lane) -> None:
+        if not self.send_batch(lane):
+            outbox.listen(self._engine, EAR_SECONDS, tuple(lane.ways))
 
 
-def settlement(kind: Kind, attempts: int, outcome: Outcome) -> outbox.Settled:
+def _tell(delivery: outbox.Delivery, settled: outbox.Outcome) -> None:
+    word = type(settled).__name__.lower()
+    metrics.DELIVERIES.labels(delivery.channel, word).inc()
+    if not isinstance(settled, outbox.Delivered):
+        log.warning(
+            "not delivered",
+            channel=delivery.channel,
+            message=delivery.message,
+            attempts=delivery.attempts,
+            outcome=word,
+            why=settled.why,
+        )
+
+
+def settlement(kind: Kind, attempts: int, outcome: Outcome) -> outbox.Outcome:
     """Return what to write down for an outcome after so many tries."""
     if isinstance(outcome, Delivered):
         return outbox.Delivered()

@@ -49,7 +49,7 @@ class Doubt:
             return None
         value = next((record.value for record in records if record.place == key[0]), None)
         return Unreadable(
-            place=key[0], row=key[1], reason=f"detector: {self.errors[key]}", head=(value or b"")[:_HEAD_BYTES]
+            place=key[0], row=key[1], reason=f"detector: {self.errors[key]}", head=(value or b"")[:HEAD_BYTES]
         )
 
 

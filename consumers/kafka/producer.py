@@ -3,8 +3,9 @@
 from typing import Any
 
 from kafka import KafkaProducer
+from kafka.errors import KafkaConnectionError
 
-from consumers.kafka.connection import KafkaSettings, connection
+from consumers.kafka.connection import KafkaSettings, connection, reachable
 
 SEND_SECONDS = 5.0  # from sending until the brokers say they have it
 
@@ -22,6 +23,8 @@ class Producer:
         Raises KafkaError when that is not known after SEND_SECONDS: the record may still arrive, and twice.
         """
         if self._producer is None:
+            if not reachable(self._broker):  # a constructor that fails leaves sockets behind
+                raise KafkaConnectionError("no broker accepts a connection")
             self._producer = KafkaProducer(
                 **connection(self._broker),
                 acks="all",

@@ -19,6 +19,7 @@ from detector.wire import RawRecord
 BATCH_RECORDS = 5_000  # the most records of one poll: bounds memory and the time of a step
 FETCH_BYTES = 4 << 20  # of one partition at a time
 CLOSE_SECONDS = 2.0  # leaving the group; past this the session timeout does it
+JOIN_SECONDS = 1.0  # of one poll while joining: a join that ends between two polls has to begin again
 ASK_SECONDS = 1.0  # looking up offsets
 _MICROSECONDS = 1_000  # in one of Kafka's milliseconds
 
@@ -78,10 +79,15 @@ class Source:
             metrics_enabled=False,
         )
         self._consumer.subscribe([topic], listener=_Listener(self._consumer, self._changes))
+        self._consumer.partitions_for_topic(topic)  # known before we join, else the group deals out nothing at first
 
     def poll(self, seconds: float) -> list[tuple[int, list[RawRecord]]]:
-        """Return what has come, at most BATCH_RECORDS, by partition. Empty also while no broker answers."""
-        polled = self._consumer.poll(timeout_ms=int(seconds * 1000))
+        """Return what has come, at most BATCH_RECORDS, by partition. Empty also while no broker answers.
+
+        Takes up to `seconds`, or JOIN_SECONDS while the group deals out partitions.
+        """
+        joining = self._joining()
+        polled = self._consumer.poll(timeout_ms=int(max(seconds, JOIN_SECONDS if joining else 0) * 1000))
         return [(place.partition, [raw(record) for record in records]) for place, records in polled.items()]
 
     def changes(self) -> list[Change]:
@@ -129,6 +135,18 @@ class Source:
     def close(self) -> None:
         """Leave the group; a static member stays in it until its session ends, so that a restart moves nothing."""
         self._consumer.close(autocommit=False, timeout_ms=int(CLOSE_SECONDS * 1000))
+
+    def _joining(self) -> bool:
+        """Tell whether a join is under way, and keep it alive.
+
+        In kafka-python 3.0 a poll that times out between the leader's assignment and the broker's answer to it leaves
+        the member outside for ever: it believes that it need not join, and its heartbeat is off. Asking to join again
+        is what brings it back.
+        """
+        coordinator = self._consumer._coordinator  # noqa: SLF001  # the driver has no other door to this
+        if coordinator.rejoining and not coordinator.need_rejoin():
+            coordinator.request_rejoin()
+        return bool(coordinator.rejoining)
 
     def _place(self, partition: int) -> Any:
         place = TopicPartition(self.topic, partition)

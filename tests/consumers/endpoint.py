@@ -1,0 +1,56 @@
+"""A real HTTP endpoint that answers as it is told and keeps what it got."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class Endpoint:
+    """Answers with `statuses` in turn, the last for ever."""
+
+    statuses: list[int]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    port: int = 0
+    received: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    def status(self) -> int:
+        """Return what to answer now."""
+        return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+
+
+@contextmanager
+def listening(*statuses: int, headers: Mapping[str, str] | None = None) -> Iterator[Endpoint]:
+    """Serve an endpoint on a free port of this machine."""
+    endpoint = Endpoint(list(statuses), headers or {})
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            endpoint.received.append((self.path, dict(self.headers), body))
+            self.send_response(endpoint.status())
+            for name, value in endpoint.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    endpoint.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield endpoint
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
