@@ -12,6 +12,7 @@ from consumers.store.people import Exempt
 from detector.policy import BadPolicy
 from detector.population import BadPopulation
 from detector.records import BadRecord
+from gamekeeper.demo.assets import NotMade
 from gamekeeper.embedded import EmbeddedError
 from gamekeeper.settings import BadSettings
 from gamekeeper.supervisor import NotReady
@@ -26,6 +27,7 @@ SAID_WELL = (
     EmbeddedError,
     Exempt,
     Missing,
+    NotMade,
     NotReady,
 )
 

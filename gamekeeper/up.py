@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,31 +65,41 @@ def run(settings: Settings, data: Path, endpoints: Path | None) -> None:
     ):
         supervisor = Supervisor()
         try:
-            kept = _prepare(settings, data, Parts(bootstrap, database, free_ports(), ""), beat)
+            kept = _prepare(settings, data, Parts(there.bootstrap, there.database, free_ports(), ""), beat)
             for spec in specs(settings, kept.parts, data, kept.models):
                 supervisor.start(spec)
             supervisor.wait_ready(READY_SECONDS, beat)
             _announce(kept, data, endpoints, console)
-            _tend(supervisor, asked, beat)
+            _tend(supervisor, there.embedded, asked, beat)
         finally:
             beat("stopping")
             supervisor.stop()
 
 
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The Kafka and the Postgres in use; `embedded` are those that we started ourselves."""
+
+    bootstrap: str
+    database: str
+    embedded: tuple[embedded.Server, ...]
+
+
 @contextmanager
-def services(settings: Settings, data: Path, beat: Beat) -> Iterator[tuple[str, str]]:
-    """Yield Kafka's bootstrap servers and Postgres's URL: those of the settings, else embedded ones in `data`."""
+def services(settings: Settings, data: Path, beat: Beat) -> Iterator[Services]:
+    """Yield the Kafka and the Postgres of the settings, else embedded ones that keep their data in `data`."""
     with ExitStack() as stack:
+        servers: list[embedded.Server] = []
         database, bootstrap = settings.database_url, settings.kafka_bootstrap_servers
         if not database:
-            server = embedded.start_postgres(data / "postgres", _progress(beat))
-            stack.callback(server.stop)
-            database = server.url
+            servers.append(embedded.start_postgres(data / "postgres", _progress(beat)))
+            stack.callback(servers[-1].stop)
+            database = servers[-1].url
         if not bootstrap:
-            server = embedded.start_kafka(data / "kafka", writable_cache(settings, data), _progress(beat))
-            stack.callback(server.stop)
-            bootstrap = server.url
-        yield bootstrap, database
+            servers.append(embedded.start_kafka(data / "kafka", writable_cache(settings, data), _progress(beat)))
+            stack.callback(servers[-1].stop)
+            bootstrap = servers[-1].url
+        yield Services(bootstrap, database, tuple(servers))
 
 
 def _progress(beat: Beat) -> embedded.Progress:
@@ -228,9 +238,13 @@ def _announce(kept: _Kept, data: Path, endpoints: Path | None, console: Console)
     console.print(f"  data    {data}", highlight=False)
 
 
-def _tend(supervisor: Supervisor, asked: list[int], beat: Beat) -> None:
+def _tend(supervisor: Supervisor, servers: Sequence[embedded.Server], asked: list[int], beat: Beat) -> None:
     beat("up")
     while not asked:
+        for server in servers:
+            if not server.alive:
+                beat(f"{server.plan.name} died and is started again")
+                server.start()
         for name in supervisor.tend():
             beat(f"{name} died and is started again")
         time.sleep(_TEND_SECONDS)

@@ -125,13 +125,13 @@ def started(settings: Settings, folder: Path, receiver: Receiver, screen: Screen
     with ExitStack() as stack:
         with ThreadPoolExecutor(1) as pool, screen.step("Kafka, PostgreSQL, and a CNN trained on digits") as advance:
             training = pool.submit(assets.prepare_model, folder, lambda _: None)
-            bootstrap, database = stack.enter_context(up.services(settings, folder, beats(advance)))
+            there = stack.enter_context(up.services(settings, folder, beats(advance)))
             beats(advance)("schema and topics")
-            engine = up.prepare_store(settings, bootstrap, database)
+            engine = up.prepare_store(settings, there.bootstrap, there.database)
             stack.callback(engine.dispose)
             beats(advance)("training the model")
             model_path = training.result()
-        parts = up.Parts(bootstrap, database, up.free_ports(), push_token="")
+        parts = up.Parts(there.bootstrap, there.database, up.free_ports(), push_token="")
         system = System(settings, folder, parts, engine, Supervisor(), model_path)
         stack.callback(system.supervisor.stop)
         with screen.step("detect, deliver, api and gateway, each a process") as advance:
