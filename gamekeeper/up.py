@@ -60,7 +60,7 @@ def run(settings: Settings, data: Path, endpoints: Path | None) -> None:
         endpoints.unlink(missing_ok=True)  # a stale one would say "ready" too early
     with (
         _status(console) as beat,
-        services(settings, data, beat) as (bootstrap, database),
+        services(settings, data, beat) as there,
         stopped_by_signal() as asked,
     ):
         supervisor = Supervisor()
