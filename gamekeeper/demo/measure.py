@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from consumers.store import reads
 from gamekeeper.demo import surrogate, victim
@@ -85,7 +84,7 @@ def copies(visitors: Sequence[Visitor], known: Known, beat: Beat) -> Mapping[str
 
 def outcome(system: System, visitors: Sequence[Visitor], found: Mapping[str, Copy], heard: Heard) -> Outcome:
     """Return what came of the run."""
-    verdicts: dict[str, list[Any]] = {}
+    verdicts: dict[str, list[reads.VerdictLine]] = {}
     for verdict in reads.verdicts(system.engine, MODEL):
         verdicts.setdefault(verdict.client, []).append(verdict)
     counts = system.counts()
@@ -93,7 +92,7 @@ def outcome(system: System, visitors: Sequence[Visitor], found: Mapping[str, Cop
     return sum_up([_fate(visitor, verdicts.get(visitor.name, []), found) for visitor in visitors], ledger)
 
 
-def _fate(visitor: Visitor, verdicts: Sequence[Any], found: Mapping[str, Copy]) -> Fate:
+def _fate(visitor: Visitor, verdicts: Sequence[reads.VerdictLine], found: Mapping[str, Copy]) -> Fate:
     deciding = next((verdict for verdict in verdicts if verdict.action == "block" and not verdict.shadow), None)
     copy = found.get(visitor.name)
     return Fate(
@@ -109,11 +108,11 @@ def _fate(visitor: Visitor, verdicts: Sequence[Any], found: Mapping[str, Copy]) 
     )
 
 
-def _seconds(deciding: Any, turned_away: int | None) -> float | None:
+def _seconds(deciding: reads.VerdictLine | None, turned_away: int | None) -> float | None:
     """Return seconds from the deciding query's answer to the client's first 403."""
     if deciding is None or turned_away is None:
         return None
-    answered: float = deciding.time.timestamp()
+    answered = deciding.at.timestamp()
     return max(turned_away / _MICROSECONDS - answered, 0.0)
 
 

@@ -6,11 +6,12 @@ from the topic, verdicts through Postgres, decisions back to the gateway. The st
 
 import asyncio
 import json
+import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -31,7 +32,7 @@ def run(settings: Settings, seconds: int, out: Path | None) -> int:
     """Run the demo and return its exit code. Raises NotReady, NotMade, Broken and what `learn` raises."""
     screen = Screen(Console())
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gamekeeper-demo-")))
+        folder = stack.enter_context(_folder())
         receiver = stack.enter_context(receiving())
         system = stack.enter_context(started(settings, folder, receiver, screen))  # 1. everything real, all of it here
         parts = data.load()
@@ -46,6 +47,20 @@ def run(settings: Settings, seconds: int, out: Path | None) -> int:
     if out is not None:
         out.write_text(json.dumps(outcome.document(), indent=2) + "\n", encoding="utf-8")
     return 0 if outcome.passed else 1
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Yield a folder for everything; of a demo that breaks off, the logs in it stay."""
+    folder = Path(tempfile.mkdtemp(prefix="gamekeeper-demo-"))
+    try:
+        yield folder
+    except BaseException:
+        for entry in folder.iterdir():
+            if entry.name != "logs":
+                shutil.rmtree(entry, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _warm_up(system: System, visitors: list[Visitor], screen: Screen) -> None:
