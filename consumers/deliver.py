@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -91,12 +92,14 @@ def _tasks(settings: DeliverSettings, post: "Post", producer: Producer) -> dict[
         "topic": (CHANNELS["topic"], Topic(settings.topics.decisions, producer)),
         "keys": (CHANNELS["keys"], Topic(settings.topics.keys, producer)),
     }
-    tasks = {"leader": lambda: post.lead(Lane("leader", topics, KAFKA_BATCH), settings.channels)}
+    tasks: dict[str, Callable[[], None]] = {
+        "leader": partial(post.lead, Lane("leader", topics, KAFKA_BATCH), settings.channels)
+    }
     endpoints: list[tuple[str, Push | Webhook]] = [("push", push) for push in settings.pushes]
     endpoints += [("webhook", webhook) for webhook in settings.webhooks]
     for kind, endpoint in endpoints:
         lane = Lane(f"{kind}:{endpoint.name}", {f"{kind}:{endpoint.name}": (CHANNELS[kind], endpoint)}, HTTP_BATCH)
-        tasks[lane.name] = lambda lane=lane: post.serve(lane)
+        tasks[lane.name] = partial(post.serve, lane)
     return tasks
 
 

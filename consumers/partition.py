@@ -14,6 +14,7 @@ from consumers.poison import Doubt, Poisoned
 from consumers.store import checkpoint, feedback
 from consumers.store.facts import Channels, Checkpoint, Claim
 from detector import wire
+from detector.decision import ANY_MODEL
 from detector.detector import Detector
 from detector.policy import Policy
 from detector.population import Population
@@ -127,7 +128,8 @@ class Partition:
         """Take in what people said since the last checkpoint; this is its recorded point of the stream."""
         said = feedback.pending(self._terms.engine, self.claim.place)
         for _, one in said:
-            for model in self.in_force if one.model == "*" else (one.model,):
+            models = self.in_force if one.model == ANY_MODEL else (one.model,)
+            for model in (model for model in models if not self.detector.knows(one.client, model)):
                 self._restore(model, [one.client])
             self.pending.verdicts.extend(self.detector.hear(one))
         return [number for number, _ in said]

@@ -56,6 +56,10 @@ class Detector:
         asked = {queries.clients[client] for client in set(queries.client.tolist())}
         return sorted(client for client in asked if client not in slots)
 
+    def knows(self, client: str, model: str) -> bool:
+        """Tell whether the client is in memory: then its snapshot, which may be older, must not be restored."""
+        return model in self._posts and client in self._posts[model].table.slots
+
     def restore(self, snapshots: Iterable[Snapshot]) -> None:
         """Take clients back into memory. Raises snapshot.BadSnapshot."""
         for held in snapshots:

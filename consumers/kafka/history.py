@@ -49,7 +49,7 @@ def _bounds(consumer: Any, places: list[Any], time: int | None, *, whole: bool =
     """Return the first offset at or after `time`; without a time the beginning (`whole`) or the end."""
     ends: dict[Any, int] = consumer.end_offsets(places)
     if time is None:
-        return consumer.beginning_offsets(places) if whole else ends  # type: ignore[no-any-return]  # no types
+        return consumer.beginning_offsets(places) if whole else ends
     found = consumer.offsets_for_times({place: max(time, 0) // _MICROSECONDS for place in places})
     return {place: ends[place] if found.get(place) is None else found[place].offset for place in places}
 

@@ -88,12 +88,11 @@ def _populations(connection: Connection, place: Place) -> dict[str, str]:
     """Return what is in force for each model; a new life of the topic goes on with what the old one had."""
     found = connection.execute(
         select(in_force.c.model, in_force.c.population)
-        .distinct(in_force.c.model)
         .where(in_force.c.consumer_group == place.group)
         .where(in_force.c.topic == place.topic, in_force.c.partition == place.partition)
-        .order_by(in_force.c.model, in_force.c.adopted.desc(), in_force.c.from_offset.desc())
+        .order_by(in_force.c.adopted, in_force.c.from_offset)
     )
-    return {row.model: row.population for row in found}
+    return {row.model: row.population for row in found}  # the newest comes last
 
 
 def _take_lock(connection: Connection, place: Place) -> None:

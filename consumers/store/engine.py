@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 DEFAULT_SCHEMA = "public"
@@ -17,7 +17,8 @@ LOCK_MS = 10_000  # nobody waits longer for a row
 POOL = 5  # connections a process keeps; as many again when it is busy
 
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_DRIVER = re.compile(r"^postgres(ql)?(\+psycopg2)?://")
+_DRIVERS = ("postgres", "postgresql", "postgresql+psycopg2")
+_FORM = "database: not a SQLAlchemy URL of the form postgresql+psycopg2://user:password@host/name"
 
 
 class BadDatabase(ValueError):  # noqa: N818  # named for what it says to the operator
@@ -31,25 +32,30 @@ def connect(url: str, schema: str = DEFAULT_SCHEMA, name: str = "gamekeeper") ->
     """
     if not _SCHEMA.fullmatch(schema):
         raise BadDatabase(f"schema: {schema!r} is not lower-case letters, digits and underscores")
-    try:
-        engine = create_engine(
-            _DRIVER.sub("postgresql+psycopg2://", url),
-            pool_size=POOL,
-            max_overflow=POOL,
-            pool_pre_ping=True,
-            hide_parameters=True,  # an error message must not carry keys or evidence into a log
-            connect_args={
-                "connect_timeout": CONNECT_SECONDS,
-                "tcp_user_timeout": SILENCE_MS,
-                "application_name": name[:63],
-            },
-        )
-    except (ArgumentError, ValueError, ModuleNotFoundError):
-        raise BadDatabase("database: not a SQLAlchemy URL of the form postgresql+psycopg2://…") from None
-    if engine.dialect.name != "postgresql":
-        raise BadDatabase(f"database: {engine.dialect.name} is not supported, PostgreSQL 14 or later is")
+    engine = create_engine(
+        _parse(url),
+        pool_size=POOL,
+        max_overflow=POOL,
+        pool_pre_ping=True,
+        hide_parameters=True,  # an error message must not carry keys or evidence into a log
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "tcp_user_timeout": SILENCE_MS,
+            "application_name": name[:63],
+        },
+    )
     _prepare_sessions(engine, schema)
     return engine
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise BadDatabase(_FORM) from None
+    if parsed.drivername not in _DRIVERS:
+        raise BadDatabase(f"database: {parsed.drivername} is not supported, postgresql+psycopg2 is")
+    return parsed.set(drivername=_DRIVERS[-1])
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def decide(engine: Engine, order: Order, channels: Channels) -> Decision:
         return made
 
 
-def lift(  # noqa: PLR0913  # a decision is named by three words on the wire, too
+def lift(  # noqa: PLR0913, PLR0917  # a decision is named by three words on the wire, too
     engine: Engine, scope: Scope, value: str, model: str, said: Said, channels: Channels
 ) -> list[Decision]:
     """End what is in force, with every model where `model` is ANY_MODEL, and tell the detector. Returns the decisions.
@@ -152,7 +152,7 @@ def allowlist_add(engine: Engine, entry: Entry, said: Said, channels: Channels) 
         return made
 
 
-def allowlist_remove(  # noqa: PLR0913  # as above
+def allowlist_remove(  # noqa: PLR0913, PLR0917  # as above
     engine: Engine, scope: Scope, value: str, model: str, said: Said, channels: Channels
 ) -> list[Decision]:
     """Remove an entry and end the decisions that it made, which are returned; none when there is no such entry."""

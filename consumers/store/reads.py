@@ -166,10 +166,9 @@ def in_force(engine: Engine, model: str) -> dict[int, tuple[str, int]]:
     """Return (version, first offset) of the population that each partition judges a model under."""
     row = schema.in_force.c
     newest = select(row.partition, row.population, row.from_offset).where(row.model == model)
-    newest = newest.distinct(row.partition).order_by(row.partition, row.adopted.desc(), row.from_offset.desc())
     with engine.connect() as connection:
-        found = connection.execute(newest)
-        return {line.partition: (line.population, line.from_offset) for line in found}
+        found = connection.execute(newest.order_by(row.adopted, row.from_offset))
+        return {line.partition: (line.population, line.from_offset) for line in found}  # the newest comes last
 
 
 def _sums(*columns: Any) -> list[Any]:

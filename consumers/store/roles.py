@@ -21,6 +21,7 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$
 """)
 _EXISTS = text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gamekeeper_analyst')")
+_PRESENT = text("SELECT viewname FROM pg_views WHERE schemaname = current_schema() AND viewname = ANY (:views)")
 
 
 def grant(connection: Connection, schema: str) -> list[str]:
@@ -32,7 +33,7 @@ def grant(connection: Connection, schema: str) -> list[str]:
         except ProgrammingError:  # insufficient privilege
             return [_MISSING]
     _run(connection, "GRANT USAGE ON SCHEMA {} TO {}", schema)
-    for view in VIEWS:
+    for view in connection.execute(_PRESENT, {"views": list(VIEWS)}).scalars():
         _run(connection, "GRANT SELECT ON {} TO {}", view)
     return []
 
