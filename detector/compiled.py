@@ -7,6 +7,7 @@ written, so a row has the same bits whatever batch it comes in (the rule of puri
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from numba import njit
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
@@ -15,3 +16,17 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 def compiled(loop: Loop) -> Loop:
     """Return `loop` compiled on its first call; the machine code is cached beside its file or in NUMBA_CACHE_DIR."""
     return cast("Loop", njit(cache=True, error_model="numpy")(loop))
+
+
+@compiled
+def squares(held: Any, query: Any, out: Any) -> None:
+    """Write the squared distances of a query f4[d] to k held ones f4[d, k] into f4[k].
+
+    Axis by axis for all k side by side: each sum keeps its order and the compiler may still use vector instructions.
+    """
+    out[:] = np.float32(0)
+    for axis in range(query.shape[0]):
+        row, value = held[axis], query[axis]
+        for place in range(out.shape[0]):
+            way = row[place] - value
+            out[place] += way * way

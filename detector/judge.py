@@ -148,7 +148,7 @@ def _weigh(state: _State, rules: _Rules, slot: int, hits: Any, trials: Any) -> N
     state.age[slot] += 1
     window = state.age[slot]
     for event in range(hits.shape[0]):
-        count, tried = np.int64(hits[event]), np.int64(trials[event])
+        count, tried = int(hits[event]), int(trials[event])
         state.hits[slot, event] += count
         state.trials[slot, event] += tried
         if not np.isnan(rules.p0[event]):

@@ -1,4 +1,4 @@
-"""Leakage: how well could this client imitate the model by now?
+"""Leakage: how well this client could imitate the model by now.
 
 A linear surrogate is trained on what is remembered of the client and tested on the population's reservoir
 of ordinary queries with the model's own answers. Agreement on the client's own next answers would say how

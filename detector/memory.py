@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detector.compiled import compiled
+from detector.compiled import compiled, squares
 from detector.features import Features
 from detector.geometry import COORDS, SCENE, SKETCH
 from detector.population import Population
@@ -34,7 +34,7 @@ FIELDS: Final = (
 
 
 class Ring(NamedTuple):
-    """The columns of FIELDS, in order, and the clients' seeds."""
+    """The columns of FIELDS, by name, and the clients' seeds."""
 
     z: npt.NDArray[np.float32]
     ux: npt.NDArray[np.float32]
@@ -98,7 +98,7 @@ class Nearby(NamedTuple):
 
 def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scales) -> Relations:
     """Return what each query is to its client's earlier ones, and remember it."""
-    ring = Ring(*(columns[field.name] for field in FIELDS), seed)
+    ring = Ring(**{field.name: columns[field.name] for field in FIELDS}, seed=seed)
     count = len(asked.slot)
     relations = Relations(
         dflip=np.full(count, np.nan, np.float32),
@@ -117,7 +117,9 @@ def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scale
     return relations
 
 
-def asked(slot: npt.NDArray[np.int64], has_input: npt.NDArray[np.bool_], label: npt.NDArray[np.int64], features: Features) -> Asked:  # fmt: skip
+def asked(
+    slot: npt.NDArray[np.int64], has_input: npt.NDArray[np.bool_], label: npt.NDArray[np.int64], features: Features
+) -> Asked:
     """Return the queries as the fold takes them; the first 24 principal axes, the others zero."""
     scene = np.zeros((len(slot), SCENE), np.float32)
     axes = min(SCENE, features.ux.shape[1])
@@ -145,7 +147,14 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
     slot = asked.slot[row]
     near = _search(ring, asked, row)
     radius = scales.r * asked.sc[row]
-    _compare(ring, asked, scales, out, row, near)
+    out.dflip[row] = near.dflip
+    out.dmin[row] = near.dmin
+    if near.anchor >= 0:
+        _step(ring, (asked, row), scales.coords, out, near.anchor)
+        out.related[row] = near.ub < PARENT * scales.udist
+    if out.related[row]:
+        parent = ring.c[slot, near.parent]
+        out.lattice[row] = constant_step(asked.c[row], parent, scales.coords, scales.numeric)
     repeat = (near.dsame < radius or near.us < REPEAT * scales.udist) and not out.lattice[row]
     out.repeat[row] = repeat
     out.trial[row] = not repeat
@@ -161,13 +170,9 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
 def _search(ring: Ring, asked: Asked, row: int) -> Nearby:
     """Measure the way to all 64 at once, dimension by dimension: each slot's sum has one order."""
     slot = asked.slot[row]
-    far, scene = np.zeros(SLOTS, np.float32), np.zeros(SLOTS, np.float32)
-    for axis in range(SKETCH):
-        for place in range(SLOTS):
-            far[place] += (ring.z[slot, axis, place] - asked.z[row, axis]) ** 2
-    for axis in range(SCENE):
-        for place in range(SLOTS):
-            scene[place] += (ring.ux[slot, axis, place] - asked.ux[row, axis]) ** 2
+    far, scene = np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32)
+    squares(ring.z[slot], asked.z[row], far)
+    squares(ring.ux[slot], asked.ux[row], scene)
     return _nearest(ring.ordinal[slot], ring.label[slot], asked.label[row], far, scene)
 
 
@@ -187,7 +192,16 @@ def _nearest(ordinal: Any, labels: Any, label: int, far: Any, scene: Any) -> Nea
     closest = scene_same
     if same >= 0 and far[same] <= scene[scene_same]:
         closest = same
-    return Nearby(_root(far, flip), _root(far, same), _root(far, anchor), _root(scene, scene_same), _root(scene, parent), anchor, parent, closest)  # fmt: skip
+    return Nearby(
+        dflip=_root(far, flip),
+        dsame=_root(far, same),
+        dmin=_root(far, anchor),
+        us=_root(scene, scene_same),
+        ub=_root(scene, parent),
+        anchor=anchor,
+        parent=parent,
+        same=closest,
+    )
 
 
 @compiled
@@ -201,24 +215,18 @@ def _root(square: Any, place: int) -> float:
 
 
 @compiled
-def _compare(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int, near: Nearby) -> None:
-    """Write what the query is to its nearest neighbour (the base of a step) and to its parent."""
+def _step(ring: Ring, query: Any, coords: int, out: Relations, anchor: int) -> None:
+    """Write what the query is to its nearest neighbour, the base of a step."""
+    asked, row = query
     slot = asked.slot[row]
-    out.dflip[row] = near.dflip
-    out.dmin[row] = near.dmin
-    if near.anchor < 0:
-        return
-    out.base[row] = ring.ordinal[slot, near.anchor]
-    out.base_same[row] = ring.label[slot, near.anchor] == asked.label[row]
+    out.base[row] = ring.ordinal[slot, anchor]
+    out.base_same[row] = ring.label[slot, anchor] == asked.label[row]
     changed = 0
-    for place in range(scales.coords):
-        changed += abs(np.int32(asked.c[row, place]) - ring.c[slot, near.anchor, place]) > 0
-    out.changed[row] = changed / max(scales.coords, 1)
+    for place in range(coords):
+        changed += asked.c[row, place] != ring.c[slot, anchor, place]
+    out.changed[row] = changed / max(coords, 1)
     for axis in range(SKETCH):
-        out.step[row, axis] = asked.z[row, axis] - ring.z[slot, axis, near.anchor]
-    out.related[row] = near.ub < PARENT * scales.udist
-    if out.related[row]:
-        out.lattice[row] = constant_step(asked.c[row], ring.c[slot, near.parent], scales.coords, scales.numeric)
+        out.step[row, axis] = asked.z[row, axis] - ring.z[slot, axis, anchor]
 
 
 @compiled
@@ -245,7 +253,7 @@ def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
     """Keep a uniform sample of the retired (Vitter's algorithm R); chance comes from the client and its count."""
     to = retired
     if retired >= SLOTS - RECENT:
-        to = np.int64(_mixed(ring.seed[slot] + np.uint64(retired)) % np.uint64(retired + 1))
+        to = _drawn(ring.seed[slot], retired)
     if to >= SLOTS - RECENT:
         return
     to += RECENT
@@ -255,6 +263,12 @@ def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
     ring.label[slot, to] = ring.label[slot, place]
     ring.ordinal[slot, to] = ring.ordinal[slot, place]
     ring.granted[slot, to] = ring.granted[slot, place]
+
+
+@compiled
+def _drawn(seed: Any, retired: Any) -> Any:
+    """Return a number in 0..retired that only the client and its count decide."""
+    return np.int64(_mixed(seed + np.uint64(retired)) % np.uint64(retired + 1))
 
 
 @compiled

@@ -83,11 +83,10 @@ class Post:
         previous = STANDINGS[head["standing"][slot]]
         standing, episode = move(previous, push), int(head["episode"][slot])
         cause = {Push.EXPIRY: Cause.EXPIRY, Push.LIFT: Cause.LIFT}.get(push, Cause.EVIDENCE)
-        readings = self._readings(slot)
         head["serial"][slot] += 1
         told = self.leakage(slot)
         head["leakage"][slot] = math.nan if told is None else told
-        verdict = self._worded(slot, (previous, standing), cause, when, where, readings)
+        verdict = self._worded(slot, (previous, standing, cause), when, where)
         self._settle(slot, verdict)
         if standing is Standing.CLEAR:
             head["episode"][slot] = episode + 1
@@ -95,16 +94,10 @@ class Post:
         return verdict
 
     def _worded(
-        self,
-        slot: int,
-        moved: tuple[Standing, Standing],
-        cause: Cause,
-        when: int,
-        where: tuple[int, int, int],
-        readings: tuple[Reading, ...],
+        self, slot: int, moved: tuple[Standing, Standing, Cause], when: int, where: tuple[int, int, int]
     ) -> Verdict:
-        head, (previous, standing) = self.table.head, moved
-        episode = int(head["episode"][slot])
+        head, (previous, standing, cause) = self.table.head, moved
+        episode, readings = int(head["episode"][slot]), self._readings(slot)
         reasons = {Cause.EXPIRY: f"the time of {previous} is over", Cause.LIFT: "a person lifted it"}
         return Verdict(
             client=str(self.table.names[slot]),

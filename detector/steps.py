@@ -1,4 +1,4 @@
-"""Sign noise of constant size: is a query its parent plus the same step, up here and down there?
+"""Sign noise of constant size: a query that is its parent plus one step, up here and down there.
 
 What Jacobian-based augmentation (Papernot et al. 2017) and random targeted steps (Juuti et al. 2019) leave behind:
 many raw coordinates differ, nearly all by one size, in both directions. Sensor noise differs by many sizes, a
@@ -18,7 +18,7 @@ SHARE: Final = 0.25  # of the coordinates must differ
 MODAL: Final = 0.6  # of those that differ at one size
 SIZES: Final = 5  # or at most so many distinct sizes
 CHANGED_MIN: Final = 16  # coordinates that differ at least: swapped one-hot columns are a few
-NUMERIC_MIN: Final = 4  # a table's numeric columns by themselves
+NUMERIC_MIN: Final = 4  # of a table's numeric columns by themselves; and coordinates at one size at least
 NUMERIC_SHARE: Final = 0.5
 NUMERIC_MODAL: Final = 0.75
 BOTH: Final = (0.1, 0.9)  # share of upward steps among those of the modal size
@@ -39,10 +39,14 @@ def constant_step(child: Any, parent: Any, coords: int, numeric: int) -> bool:
 
 @compiled
 def _sign_noise(steps: Any, least: float, share: float, or_few: bool) -> bool:
-    changed, mode, at_mode = _modal(steps)
-    if changed < least or mode < STEP_MIN or at_mode < 4:
+    size = _different(steps)
+    if size.shape[0] < least:
         return False
-    if at_mode <= share * changed and not (or_few and _sizes(steps) <= SIZES):
+    size.sort()
+    mode, at_mode = _modal(size)
+    if mode < STEP_MIN or at_mode < NUMERIC_MIN:
+        return False
+    if at_mode <= share * size.shape[0] and not (or_few and _distinct(size) <= SIZES):
         return False
     up = 0
     for step in steps:
@@ -51,30 +55,34 @@ def _sign_noise(steps: Any, least: float, share: float, or_few: bool) -> bool:
 
 
 @compiled
-def _modal(steps: Any) -> tuple[int, int, int]:
-    """Return how many coordinates differ, the commonest size of difference, and how many have it."""
-    changed, mode, most = 0, 0, 0
+def _different(steps: Any) -> Any:
+    """Return the sizes of the differences that are no rounding."""
+    size, count = np.empty(steps.shape[0], np.int64), 0
     for step in steps:
-        size = abs(step)
-        if size <= DIFFERENT:
-            continue
-        changed += 1
-        same = 0
-        for other in steps:
-            same += abs(abs(other) - size) <= BIN
-        if same > most:
-            mode, most = size, same
-    return changed, mode, most
+        if abs(step) > DIFFERENT:
+            size[count] = abs(step)
+            count += 1
+    return size[:count]
 
 
 @compiled
-def _sizes(steps: Any) -> int:
-    """Return the number of distinct sizes of difference."""
-    count = 0
-    for place in range(steps.shape[0]):
-        size = abs(steps[place])
-        new = size > DIFFERENT
-        for before in range(place):
-            new = new and abs(abs(steps[before]) - size) > BIN
-        count += new
+def _modal(size: Any) -> tuple[int, int]:
+    """Return the commonest of the sorted sizes, and how many have it within a bin to either side."""
+    mode, most, low, high = 0, 0, 0, 0
+    for place in range(size.shape[0]):
+        while size[low] < size[place] - BIN:
+            low += 1
+        while high < size.shape[0] and size[high] <= size[place] + BIN:
+            high += 1
+        if high - low > most:
+            mode, most = size[place], high - low
+    return mode, most
+
+
+@compiled
+def _distinct(size: Any) -> int:
+    """Return how many of the sorted sizes differ from the one before by more than a bin."""
+    count = 1
+    for place in range(1, size.shape[0]):
+        count += size[place] - size[place - 1] > BIN
     return count

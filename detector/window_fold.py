@@ -14,13 +14,14 @@ from detector.geometry import SKETCH
 from detector.signals.base import Columns, Field
 
 MOVING = 0.7  # of the spread within the window: a mean that moves so far is no camera on one scene
+MANY = 2  # known values without which there is no entropy
 KNOWN = 0.5  # share of a window's queries that must be known for an entropy or a mean
 
 
 def fields(window: int) -> tuple[Field, ...]:
     """Return what is held of an open window of `window` queries."""
     return (
-        Field("count", "i8"),
+        Field("filled", "i8"),
         Field("labels", "i8", (window,), -1),
         Field("cells", "i4", (window,), -1),
         Field("margin", "f8"),  # sum
@@ -34,9 +35,9 @@ def fields(window: int) -> tuple[Field, ...]:
 
 
 class Open(NamedTuple):
-    """The columns of `fields`, in order."""
+    """The columns of `fields`."""
 
-    count: npt.NDArray[np.int64]
+    filled: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
     cells: npt.NDArray[np.int32]
     margin: npt.NDArray[np.float64]
@@ -94,7 +95,7 @@ def cut(columns: Columns, windows: npt.NDArray[np.int64], seen: Seen, tally: Tal
         ends=np.full((room, 3), np.nan, np.float32),
     )
     closed = _fold(held, windows, seen, tally, out)
-    return Cut(*(column[:closed] for column in out))
+    return Cut(**{name: column[:closed] for name, column in out._asdict().items()})
 
 
 @compiled
@@ -106,7 +107,7 @@ def _fold(held: Open, windows: Any, seen: Seen, tally: Tally, out: Cut) -> int:
         for event in range(tally.hit.shape[1]):
             tally.open_hits[slot, event] += tally.hit[row, event]
             tally.open_trials[slot, event] += tally.trial[row, event]
-        if held.count[slot] < held.labels.shape[1]:
+        if held.filled[slot] < held.labels.shape[1]:
             continue
         out.slot[closed], out.window[closed], out.row[closed] = slot, windows[slot], row
         _close(held, slot, tally, out, closed)
@@ -118,10 +119,10 @@ def _fold(held: Open, windows: Any, seen: Seen, tally: Tally, out: Cut) -> int:
 @compiled
 def _add(held: Open, seen: Seen, row: int) -> None:
     slot = seen.slot[row]
-    place = held.count[slot]
+    place = held.filled[slot]
     held.labels[slot, place] = seen.label[row]
     held.cells[slot, place] = seen.cell[row]
-    held.count[slot] = place + 1
+    held.filled[slot] = place + 1
     if not np.isnan(seen.margin[row]):
         held.margin[slot] += seen.margin[row]
         held.margins[slot] += 1
@@ -145,9 +146,9 @@ def _close(held: Open, slot: int, tally: Tally, out: Cut, at: int) -> None:
         tally.open_trials[slot, event] = 0
     out.ends[at, 0] = _entropy(held.labels[slot])
     out.ends[at, 1] = _entropy(held.cells[slot])
-    if held.margins[slot] >= KNOWN * held.count[slot]:
+    if held.margins[slot] >= KNOWN * held.filled[slot]:
         out.ends[at, 2] = held.margin[slot] / held.margins[slot]
-    held.margin[slot], held.margins[slot], held.count[slot] = 0.0, 0, 0
+    held.margin[slot], held.margins[slot], held.filled[slot] = 0.0, 0, 0
 
 
 @compiled
@@ -166,7 +167,7 @@ def _moved(held: Open, slot: int) -> bool:
     spread = max(held.square[slot] / count - norm, 0.0)
     moved = held.has_before[slot] and np.sqrt(way) > MOVING * np.sqrt(spread)
     held.square[slot], held.inputs[slot], held.has_before[slot] = 0.0, 0, True
-    return moved
+    return bool(moved)
 
 
 @compiled
@@ -175,7 +176,7 @@ def _entropy(values: Any) -> float:
     known, total = 0, 0.0
     for value in values:
         known += value >= 0
-    if known < 2 or known < KNOWN * values.shape[0]:
+    if known < MANY or known < KNOWN * values.shape[0]:
         return np.nan
     for value in values:
         same = 0
@@ -183,4 +184,4 @@ def _entropy(values: Any) -> float:
             same += other == value
         if value >= 0:
             total += np.log(known / same)  # each of the `same` equal ones adds 1/known of it
-    return total / known / np.log(known)
+    return float(total / known / np.log(known))

@@ -54,8 +54,8 @@ class Watch:
     def fold(self, queries: Queries) -> Closed:
         """Take queries in stream order and return the windows that they close."""
         slot, tenant = self._slots(queries)
-        for at, name in tenant.items():
-            self.table.tenants[at] = name
+        for place, name in tenant.items():
+            self.table.tenants[place] = name
         counted, fresh = self._hear(queries, slot)
         rows = np.flatnonzero(fresh)
         if self.population is None or len(rows) == 0:
@@ -63,9 +63,9 @@ class Watch:
         batch = self._batch(self.population, queries.take(rows), slot[rows])
         hit, trial = self._signals(self.population, batch)
         cut = self._cut(batch, hit, trial)
-        at = rows[cut.row]
-        u2 = (cut.hits.astype(np.uint16), cut.trials.astype(np.uint16))
-        closed = Closed(cut.slot, cut.window, at, counted[at], *u2, _rows(cut))
+        row = rows[cut.row]
+        counts = (cut.hits.astype(np.uint16), cut.trials.astype(np.uint16))
+        closed = Closed(cut.slot, cut.window, row, counted[row], *counts, _rows(cut))
         return judge(self.population, closed)
 
     def _slots(self, queries: Queries) -> tuple[npt.NDArray[np.int64], dict[int, str | None]]:

@@ -14,7 +14,7 @@ def _read(rows: npt.NDArray[np.float32], population: Population) -> list[tuple[F
 
 
 def _outside(entropy: npt.NDArray[np.float32], population: Population, of: str) -> tuple[Flags, Flags]:
-    low, high = (np.float32(number(population, f"{of}_entropy{quantile}")) for quantile in ("02", "98"))
+    low, high = (number(population, f"{of}_entropy{quantile}") for quantile in ("02", "98"))
     return (entropy < low) | (entropy > high), np.asarray(known(entropy, low, high), np.bool_)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from detector.compiled import compiled
+from detector.compiled import compiled, squares
 from detector.geometry import COORDS, SKETCH
 from detector.population import Population
 from detector.signals.base import Batch, Columns, Counts, Event, Field, Flags, Signal, known, number
@@ -13,6 +13,7 @@ from detector.signals.base import Batch, Columns, Counts, Event, Field, Flags, S
 RAW: Final = 16  # latest queries, collapsed ones too: a bracket's ends are among them
 OPPOSITE: Final = -0.99  # cosine of the two directions from the query to the ends
 WITHIN: Final = (0.1, 0.9)  # of the way between the ends
+HALFWAY: Final = 0.5
 MIDDLE: Final = 0.03  # to either side of the midpoint
 NARROW: Final = 2.0  # radii between the ends
 APART: Final = 0.12  # share of raw coordinates in which the ends must differ: not one column's what-if
@@ -24,11 +25,12 @@ class _Ring(NamedTuple):
     z: Any  # [slots, 48, 16]
     c: Any  # [slots, 16, 64]
     label: Any  # [slots, 16]
+    apart: Any  # [slots, 16, 16] squared distances between them
     asked: Any  # [slots]
 
 
 def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[Flags, Flags]]:
-    held = _Ring(columns["z"], columns["c"], columns["label"], columns["asked"])
+    held = _Ring(*(columns[name] for name in _Ring._fields))
     radius = np.float32(number(population, "r")) * batch.sc
     found = np.zeros((3, len(batch)), np.bool_)
     coords = len(population.arrays.get("coords", ()))
@@ -42,69 +44,54 @@ def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[
 def _lines(held: Any, batch: Any, sizes: Any, found: Any) -> None:
     slots, has_input, labels, z, c = batch
     radius, coords = sizes
+    square = np.zeros(RAW, np.float32)
     for row in range(slots.shape[0]):
         slot = slots[row]
         if not has_input[row] or labels[row] < 0:
             continue
-        known = min(held.asked[slot], RAW)
-        if _differ(held.label[slot], known):
-            _between(held, slot, z[row], (radius[row], coords, known), found[:, row])
+        squares(held.z[slot], z[row], square)
+        _between(held, slot, square, (radius[row], coords), found[:, row])
         place = held.asked[slot] % RAW
         held.z[slot, :, place] = z[row]
         held.c[slot, place] = c[row]
         held.label[slot, place] = labels[row]
+        held.apart[slot, place] = square
+        held.apart[slot, :, place] = square
         held.asked[slot] += 1
 
 
 @compiled
-def _differ(labels: Any, known: int) -> bool:
-    for place in range(1, known):
-        if labels[place] != labels[0]:
-            return True
-    return False
-
-
-@compiled
-def _between(held: Any, slot: int, query: Any, sizes: Any, found: Any) -> None:
-    """Look at all pairs of ends with different labels; the products of all pairs are summed axis by axis."""
-    radius, coords, known = sizes
-    gram = np.zeros((RAW, RAW), np.float32)
-    for axis in range(SKETCH):
-        way = held.z[slot, axis] - query[axis]
-        for one in range(RAW):
-            for other in range(RAW):
-                gram[one, other] += way[one] * way[other]
-    for one in range(known):
+def _between(held: Any, slot: int, square: Any, sizes: Any, found: Any) -> None:
+    """Look at all pairs of ends with different labels."""
+    radius, coords = sizes
+    asked = min(held.asked[slot], RAW)
+    for one in range(asked):
         for other in range(one):
-            if held.label[slot, one] != held.label[slot, other]:
-                _judge(gram, one, other, radius, found) if _on_line(gram, one, other) and _apart(
-                    held.c[slot, one], held.c[slot, other], coords
-                ) else None
+            ends = held.label[slot, one] != held.label[slot, other]
+            if ends and _on_line(square[one], square[other], held.apart[slot, one, other]):
+                _judge(held.c[slot, one], held.c[slot, other], (square[one], square[other], radius, coords), found)
 
 
 @compiled
-def _on_line(gram: Any, one: int, other: int) -> bool:
-    norms = np.sqrt(gram[one, one]) * np.sqrt(gram[other, other])
-    return norms > 0 and gram[one, other] < OPPOSITE * norms
+def _on_line(one: float, other: float, apart: float) -> bool:
+    """Tell whether the query sees the ends in opposite directions, from the three squared distances."""
+    lengths = np.sqrt(one) * np.sqrt(other)
+    return bool(lengths > 0 and one + other - apart < 2.0 * OPPOSITE * lengths)
 
 
 @compiled
-def _apart(one: Any, other: Any, coords: int) -> bool:
+def _judge(one: Any, other: Any, sizes: Any, found: Any) -> None:
+    square, square_other, radius, coords = sizes
+    near, far = np.sqrt(square), np.sqrt(square_other)
+    part = near / (near + far)
     differing = 0
     for place in range(coords):
         differing += one[place] != other[place]
-    return differing >= APART * coords
-
-
-@compiled
-def _judge(gram: Any, one: int, other: int, radius: float, found: Any) -> None:
-    near, far = np.sqrt(gram[one, one]), np.sqrt(gram[other, other])
-    part = near / (near + far)
-    if part < WITHIN[0] or part > WITHIN[1]:
+    if part < WITHIN[0] or part > WITHIN[1] or differing < APART * coords:
         return
     found[0] = True
     found[1] = found[1] or near + far < NARROW * radius
-    found[2] = found[2] or abs(part - 0.5) <= MIDDLE
+    found[2] = found[2] or abs(part - HALFWAY) <= MIDDLE
 
 
 _WORDS = (
@@ -130,6 +117,7 @@ SIGNAL = Signal(
         Field("z", "f4", (SKETCH, RAW)),
         Field("c", "i2", (RAW, COORDS)),
         Field("label", "i8", (RAW,)),
+        Field("apart", "f4", (RAW, RAW)),
         Field("asked", "i8"),
     ),
     fold=_fold,

@@ -5,8 +5,7 @@ the population's stored window rows: no pickle, and the same trees everywhere.
 """
 
 import math
-from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +34,7 @@ class _Trees:
             name: anomaly.QuantileFilter(trees, q=quantile, protect_anomaly_detector=False)
             for name, quantile in QUANTILES.items()
         }
-        self._trees = trees
+        self._trees: Any = trees  # river is typed in part only
         self.columns = [column for column in range(rows.shape[1]) if not np.isnan(rows[:, column]).all()]
         usual = np.nan_to_num(np.nanmedian(rows[:, self.columns], axis=0))
         self._usual = dict(zip(self.columns, usual.tolist(), strict=True))
@@ -62,16 +61,20 @@ class _Trees:
         return float(self._filters[name].quantile.get() or math.inf)
 
 
-@lru_cache(maxsize=16)  # populations in use by one process
-def _grown(data: bytes, columns: int) -> _Trees:
-    return _Trees(np.frombuffer(data, np.float32).reshape(-1, columns))
+_GROWN: dict[int, tuple[Any, _Trees]] = {}
+"""Trees by the identity of the rows they grew on; the rows are kept beside them, so that no others take it."""
+GROWN_MAX: Final = 16  # populations in use by one process
 
 
 def _trees(population: Population) -> _Trees | None:
     rows = population.arrays.get("rows")
     if rows is None or len(rows) < ROWS_MIN:
         return None
-    return _grown(np.ascontiguousarray(rows, np.float32).tobytes(), rows.shape[1])
+    if id(rows) not in _GROWN:
+        if len(_GROWN) == GROWN_MAX:
+            _GROWN.clear()
+        _GROWN[id(rows)] = (rows, _Trees(np.asarray(rows, np.float32)))
+    return _GROWN[id(rows)][1]
 
 
 def scores(population: Population, rows: _Rows) -> _Rows:

@@ -45,7 +45,7 @@ def _cosine(one: Any, other: Any) -> float:
         dot += one[axis] * other[axis]
         square += one[axis] * one[axis]
         square_other += other[axis] * other[axis]
-    return dot / np.sqrt(square * square_other)
+    return float(dot / np.sqrt(square * square_other))
 
 
 def _because(counts: Counts) -> str:
