@@ -1,5 +1,7 @@
 """A population learnt beforehand: from records of honest clients who are simulated in process."""
 
+import contextlib
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,7 +34,8 @@ def learn(model_path: Path, out: Path, say: Callable[[str], None]) -> None:
             file.writelines(line + b"\n" for line in lines(model_path))
         say("learning what honest clients look like")
         unfinished = out.with_suffix(".unfinished")
-        learning.learn([str(source)], unfinished, LearnOptions(policy=Policy(), shape=data.SHAPE))
+        with contextlib.redirect_stdout(sys.stderr):  # what it prints is for the log: stdout is for `say`
+            learning.learn([str(source)], unfinished, LearnOptions(policy=Policy(), shape=data.SHAPE))
         unfinished.replace(out)
 
 
