@@ -252,9 +252,16 @@ def _tend(supervisor: Supervisor, servers: Sequence[embedded.Server], asked: lis
 
 @contextmanager
 def _status(console: Console) -> Iterator[Beat]:
-    """Yield what shows progress: a live line on a terminal, a line a change elsewhere."""
-    if not console.is_terminal:
-        yield console.print
+    """Yield what shows progress: a live line on a terminal, elsewhere a line whenever it says something new."""
+    if console.is_terminal:
+        with console.status("starting") as status:
+            yield status.update
         return
-    with console.status("starting") as status:
-        yield status.update
+    last = [""]
+
+    def say(text: str) -> None:
+        if text != last[0]:
+            console.print(text, highlight=False)
+        last[0] = text
+
+    yield say
