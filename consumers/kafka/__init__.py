@@ -4,7 +4,7 @@ from kafka.errors import KafkaError
 
 from consumers.kafka.admin import Made, make_topics, topic_id
 from consumers.kafka.connection import KafkaSettings, Topics, connection, reachable
-from consumers.kafka.history import read_range
+from consumers.kafka.history import read_range, written
 from consumers.kafka.producer import Producer
 from consumers.kafka.source import Change, Source
 
@@ -21,4 +21,5 @@ __all__ = [
     "reachable",
     "read_range",
     "topic_id",
+    "written",
 ]

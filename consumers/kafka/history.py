@@ -24,7 +24,28 @@ def read_range(
     Partition after partition, each in order, up to the ends seen when the reading began: two readings of the same
     records are equal. Raises LookupError when there is no such topic, KafkaError when no broker answers.
     """
-    consumer = KafkaConsumer(
+    consumer = _reader(broker)
+    try:
+        places = _places(consumer, topic)
+        firsts, lasts = _bounds(consumer, places, start), _bounds(consumer, places, end, whole=False)
+        for place in places:
+            yield from _read(consumer, place, firsts[place], lasts[place])
+    finally:
+        consumer.close(autocommit=False)
+
+
+def written(broker: KafkaSettings | str, topic: str) -> int:
+    """Return how many records `topic` holds. Raises LookupError without the topic, KafkaError without a broker."""
+    consumer = _reader(broker)
+    try:
+        places = _places(consumer, topic)
+        return sum(consumer.end_offsets(places).values()) - sum(consumer.beginning_offsets(places).values())
+    finally:
+        consumer.close(autocommit=False)
+
+
+def _reader(broker: KafkaSettings | str) -> Any:
+    return KafkaConsumer(
         **connection(broker),
         group_id=None,
         enable_auto_commit=False,
@@ -34,15 +55,13 @@ def read_range(
         allow_auto_create_topics=False,
         metrics_enabled=False,
     )
-    try:
-        places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-        if not places:
-            raise LookupError(f"topic {topic!r} does not exist")
-        firsts, lasts = _bounds(consumer, places, start), _bounds(consumer, places, end, whole=False)
-        for place in places:
-            yield from _read(consumer, place, firsts[place], lasts[place])
-    finally:
-        consumer.close(autocommit=False)
+
+
+def _places(consumer: Any, topic: str) -> list[Any]:
+    places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+    if not places:
+        raise LookupError(f"topic {topic!r} does not exist")
+    return places
 
 
 def _bounds(consumer: Any, places: list[Any], time: int | None, *, whole: bool = True) -> dict[Any, int]:
