@@ -138,12 +138,22 @@ def test_lines(population: Population, stream: list[Record], tmp_path: Path) -> 
     assert done.totals == Totals(read=len(stream), scored=len(stream) - 21, counted=21, unreadable=0)
     assert {line["client"] for line in done.verdicts} == THIEVES
     for line in done.verdicts:
-        members = "client model queries time standing action shadow score leakage evidence".split()
+        members = ["client", "model", "queries", "time", "standing", "action", "shadow", "score", "leakage", "evidence"]
         assert list(line) == members
         assert line["evidence"]
         assert all(list(reading) == ["signal", "value", "because"] for reading in line["evidence"])
         assert line["shadow"] is True
-    members = "client model queries standing highest_standing action score leakage first_block_at_query".split()
+    members = [
+        "client",
+        "model",
+        "queries",
+        "standing",
+        "highest_standing",
+        "action",
+        "score",
+        "leakage",
+        "first_block_at_query",
+    ]
     assert all(list(line) == members for line in done.clients.values())
     assert {key: line["queries"] for key, line in done.clients.items()} == {
         ("client_0", MODEL): 71,
