@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from detector import evidence
 from detector.learning import kinds, notes, poison, stages
-from detector.learning.past import Span, bounded, gather, without
+from detector.learning.past import LearnError, Span, bounded, gather, without
 from detector.learning.stages import Draft, Progress
 from detector.policy import Policy
 from detector.population import QUERIES_MIN, Population
@@ -45,6 +45,8 @@ def learn(
     options = options or Options()
     whole, span = gather(parts)
     past = bounded(without(whole, options.left_out))
+    if len(past) == 0:
+        raise LearnError("every client of this model was left out: nothing to learn from")
     blank = _blank(past, shape, span)
     with threadpool_limits(limits=1):  # threads add up in any order
         progress("looking for clients who must not teach", 0.0)

@@ -66,7 +66,7 @@ def bounded(past: Queries) -> Queries:
     asked = np.flatnonzero(lives)
     drawn = np.array(sorted(asked, key=lambda at: _draw(past.model, past.clients[at])), dtype=np.intp)
     fits = np.cumsum(lives[drawn]) <= rows_max
-    fits[0] = True
+    fits[:1] = True
     kept = np.zeros(len(past.clients), np.bool_)
     kept[drawn[fits][:CLIENTS_MAX]] = True
     return past.take(np.flatnonzero(kept[past.client] & (position(past.client) < LIFE_MAX)))

@@ -55,7 +55,8 @@ def run(past: Queries, blank: Population, policy: Policy, spare: float, progress
     judged = windows.judge(population, closed)
     own = ceilings.lives("past", client, judged.hits, judged.trials)
     progress("following virtual clients", 0.7)
-    groups = [_group(kind.name, made, population, policy.window) for kind, made in _virtual(trained.pool, population)]
+    copies = _virtual(trained.pool, population, virtual.CLIENTS_FIRST if spare else virtual.CLIENTS)
+    groups = [_group(kind.name, made, population, policy.window) for kind, made in copies]
     bound = evidence.thresholds(policy.alpha, 1, len(KINDS)).pair / 2
     chosen = ceilings.choose(CALIBRATED, own, groups, bound, spare)
     names = tuple(group.group for group in groups)
@@ -192,9 +193,9 @@ def _safe(pool: Pool, population: Population, first: int) -> Iterator[Training]:
         yield Training(seen.z, seen.u, seen.con, seen.tex, made.label[::step], unknown, nobody, kind_of)
 
 
-def _virtual(pool: Pool | None, population: Population) -> Iterator[tuple[virtual.VirtualKind, Queries]]:
+def _virtual(pool: Pool | None, population: Population, count: int) -> Iterator[tuple[virtual.VirtualKind, Queries]]:
     for kind in virtual.kinds_of(pool.layout) if pool is not None else ():
-        made = virtual.queries_of(pool, kind, population) if pool is not None else None
+        made = virtual.queries_of(pool, kind, population, count) if pool is not None else None
         if made is not None:
             yield kind, made
 

@@ -12,14 +12,23 @@ from detector import geometry
 from detector.learning.past import generator
 from detector.learning.virtual.both import BOTH
 from detector.learning.virtual.images import IMAGES
-from detector.learning.virtual.pool import CLIENTS, CLIENTS_MIN, NUMBERS_MAX, QUERIES, Copies, Pool, VirtualKind
+from detector.learning.virtual.pool import (
+    CLIENTS,
+    CLIENTS_FIRST,
+    CLIENTS_MIN,
+    NUMBERS_MAX,
+    QUERIES,
+    Copies,
+    Pool,
+    VirtualKind,
+)
 from detector.learning.virtual.tables import TABLES
 from detector.population import Population
 from detector.query import Queries
 
 PARENTS_MIN: Final = 64  # fewer ordinary queries than this make copies of the same few things
 
-__all__ = ["Pool", "VirtualKind", "clients_of", "kinds_of", "queries_of"]
+__all__ = ["CLIENTS", "CLIENTS_FIRST", "Pool", "VirtualKind", "clients_of", "kinds_of", "queries_of"]
 
 
 def kinds_of(layout: geometry.Layout) -> tuple[VirtualKind, ...]:
@@ -27,9 +36,9 @@ def kinds_of(layout: geometry.Layout) -> tuple[VirtualKind, ...]:
     return (*(IMAGES if layout.image else TABLES), *BOTH)
 
 
-def clients_of(pool: Pool, kind: VirtualKind, model: str) -> list[Copies]:
+def clients_of(pool: Pool, kind: VirtualKind, model: str, clients: int = CLIENTS) -> list[Copies]:
     """Return the clients of one virtual kind: always the same for the same pool; none where it is not possible."""
-    count = min(CLIENTS, NUMBERS_MAX // (QUERIES * max(pool.layout.size, 1)))
+    count = min(clients, NUMBERS_MAX // (QUERIES * max(pool.layout.size, 1)))
     if count < CLIENTS_MIN or len(pool.inputs) < PARENTS_MIN:
         return []
     rng = generator(f"virtual {kind.name}", model)
@@ -37,13 +46,13 @@ def clients_of(pool: Pool, kind: VirtualKind, model: str) -> list[Copies]:
     return [copies for copies in made if copies is not None]
 
 
-def queries_of(pool: Pool, kind: VirtualKind, population: Population) -> Queries | None:
+def queries_of(pool: Pool, kind: VirtualKind, population: Population, count: int = CLIENTS) -> Queries | None:
     """Return one virtual kind's clients as queries; the population gives the scale. None where it is not possible.
 
     A changed copy's margin is not known; it is set to 1 ("the model is sure"), which tries the events of
     sure answers on it and can make no low one. Where ordinary answers hold no margins, copies don't either.
     """
-    clients = clients_of(pool, kind, population.model)
+    clients = clients_of(pool, kind, population.model, count)
     if not clients:
         return None
     parent = np.concatenate([copies.parent for copies in clients])

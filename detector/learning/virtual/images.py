@@ -163,8 +163,9 @@ def _pose(rng: Random, count: int, strength: float = 1.0) -> Array:
 def _warp(images: Array, pose: Array) -> Floats:
     """Return images f4[n, H, W, C] turned, scaled and moved, bilinear; pose f8[n or 1, 4]. The edge repeats."""
     height, width = images.shape[1:3]
-    angle, scale, down, right = (column[:, None, None] for column in pose.T)
-    y, x = np.meshgrid(np.arange(height) - (height - 1) / 2, np.arange(width) - (width - 1) / 2, indexing="ij")
+    angle, scale, down, right = (column[:, None, None] for column in pose.T.astype(np.float32))
+    y = (np.arange(height, dtype=np.float32) - (height - 1) / 2)[:, None]
+    x = np.arange(width, dtype=np.float32) - (width - 1) / 2
     cosine, sine = np.cos(angle) / scale, np.sin(angle) / scale
     source_y = np.clip(cosine * y - sine * x + (height - 1) / 2 - down * height, 0, height - 1)
     source_x = np.clip(sine * y + cosine * x + (width - 1) / 2 - right * width, 0, width - 1)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from detector.geometry import Layout
 
 CLIENTS: Final = 30  # virtual clients a kind
+CLIENTS_FIRST: Final = 12  # in the first pass, which only looks for who must not teach
 QUERIES: Final = 160  # queries of each
 NUMBERS_MAX: Final = 1 << 25  # input numbers a kind (128 MiB of float32): large inputs get fewer clients
 CLIENTS_MIN: Final = 8  # fewer say too little of a kind: such inputs get no virtual kinds

@@ -1,0 +1,75 @@
+"""Virtual kinds: every registered one keeps the same contract."""
+
+import numpy as np
+import pytest
+
+from detector.geometry import layout
+from detector.learning.past import generator
+from detector.learning.virtual import Pool, kinds_of
+from detector.learning.virtual.images import IMAGES
+from detector.learning.virtual.pool import QUERIES, Copies, VirtualKind
+from detector.learning.virtual.tables import TABLES
+from detector.query import Shape
+
+ROWS = 300
+SHAPES: tuple[Shape, ...] = ((8, 8), (3, 12, 10), (32, 32, 3), (1,), (20,))
+CASES = [(shape, kind) for shape in SHAPES for kind in kinds_of(layout(shape))]
+
+
+def _pool(shape: Shape) -> Pool:
+    rng = np.random.default_rng(0)
+    seen = layout(shape)
+    inputs = rng.random((ROWS, seen.size), np.float32)
+    if not seen.image:
+        inputs = ((inputs - 0.5) * 3.4).astype(np.float32)
+    margin = rng.random(ROWS, np.float32)
+    numeric = np.arange(seen.size) % 3 != 2
+    return Pool(seen, inputs, rng.integers(0, 4, ROWS), margin, rng.integers(0, 32, ROWS), numeric)
+
+
+def _made(shape: Shape, kind: VirtualKind) -> Copies:
+    copies = kind.make(_pool(shape), generator(kind.name, "m"))
+    assert copies is not None
+    return copies
+
+
+@pytest.mark.parametrize(("shape", "kind"), CASES, ids=lambda value: getattr(value, "name", str(value)))
+def test_contract(shape: Shape, kind: VirtualKind) -> None:
+    """A virtual client has QUERIES queries of the right size on the right scale, with parents, always the same."""
+    copies, size = _made(shape, kind), layout(shape).size
+    assert copies.inputs.shape == (QUERIES, size)
+    assert copies.inputs.dtype == np.float32
+    assert np.isfinite(copies.inputs).all()
+    assert copies.parent.shape == (QUERIES,)
+    assert (copies.parent >= 0).all()
+    assert (copies.parent < ROWS).all()
+    if layout(shape).image:
+        assert copies.inputs.min() >= 0
+        assert copies.inputs.max() <= 1
+    again = _made(shape, kind)
+    assert np.array_equal(copies.inputs, again.inputs)
+
+
+@pytest.mark.parametrize(("shape", "kind"), CASES, ids=lambda value: getattr(value, "name", str(value)))
+def test_real_kinds_change_nothing_and_others_do(shape: Shape, kind: VirtualKind) -> None:
+    """Only kinds that say so send their parents as they are: those keep the parents' margins."""
+    copies = _made(shape, kind)
+    same = np.allclose(copies.inputs, _pool(shape).inputs[copies.parent], atol=1e-6)
+    assert same == kind.real
+
+
+def test_label_safe_copies_stay_near_their_parents() -> None:
+    """A copy that may train the surrogate is nearer to its parent than to a stranger, so it deserves the label."""
+    for shape, kinds in (((8, 8), IMAGES), ((20,), TABLES)):
+        for kind in (kind for kind in kinds if kind.safe and kind.name != "ramp"):
+            pool, copies = _pool(shape), _made(shape, kind)
+            own = np.linalg.norm(copies.inputs - pool.inputs[copies.parent], axis=1)
+            other = np.linalg.norm(copies.inputs - pool.inputs[np.roll(copies.parent, 7)], axis=1)
+            assert np.median(own) < np.median(other), kind.name
+
+
+def test_names_are_unique() -> None:
+    """A note names the kind that binds a ceiling, so no two kinds share a name."""
+    for shape in ((8, 8), (5,)):
+        names = [kind.name for kind in kinds_of(layout(shape))]
+        assert len(names) == len(set(names))
