@@ -38,7 +38,7 @@ def test_partitioned_tables_take_every_day(engine: Engine) -> None:
     """Verdicts and evidence are partitioned by time, with a partition for days that have none."""
     kept = rows(engine, "SELECT relname FROM pg_class WHERE relkind = 'p' ORDER BY relname")
     assert kept == [("evidence",), ("verdicts",)]
-    assert {name for (name,) in rows(engine, CHILDREN)} == {"evidence_default", "verdicts_default"}
+    assert {name for (name,) in rows(engine, CHILDREN)} >= {"evidence_default", "verdicts_default"}
 
 
 def test_downgrade_leaves_nothing_and_upgrade_comes_back(empty_database: str) -> None:
