@@ -15,6 +15,7 @@ from gamekeeper.demo.screen import Beat
 from gamekeeper.demo.system import System
 from gamekeeper.demo.traffic import Visitor
 
+COPIES_A_KIND = 2  # thieves whose copies are trained: some seconds each on a busy machine
 _MICROSECONDS = 1e6
 
 
@@ -72,7 +73,7 @@ def copies(visitors: Sequence[Visitor], known: Known, beat: Beat) -> Mapping[str
     """Train the thieves' copies: on what each had learnt, and on what it learns when it goes on in process."""
     test = known.parts.test.images
     truth = known.model.labels(test)
-    thieves = [visitor for visitor in visitors if not visitor.kind.honest]
+    thieves = _some([visitor for visitor in visitors if not visitor.kind.honest])
     found = {}
     for at, visitor in enumerate(thieves):
         beat(f"copy {at + 1} of {len(thieves)}")
@@ -80,6 +81,14 @@ def copies(visitors: Sequence[Visitor], known: Known, beat: Beat) -> Mapping[str
         on = drive(visitor.conversation, known.model.ask, THIEF_QUERIES)
         found[visitor.name] = Copy(at_block, _agreement(on, test, truth))
     return found
+
+
+def _some(thieves: Sequence[Visitor]) -> list[Visitor]:
+    """Return at most COPIES_A_KIND clients of each kind, blocked ones first."""
+    by_kind: dict[str, list[Visitor]] = {}
+    for visitor in sorted(thieves, key=lambda thief: not thief.blocked):
+        by_kind.setdefault(visitor.kind.name, []).append(visitor)
+    return [visitor for of_kind in by_kind.values() for visitor in of_kind[:COPIES_A_KIND]]
 
 
 def outcome(system: System, visitors: Sequence[Visitor], found: Mapping[str, Copy], heard: Heard) -> Outcome:

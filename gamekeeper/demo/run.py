@@ -6,6 +6,7 @@ from the topic, verdicts through Postgres, decisions back to the gateway. The st
 
 import asyncio
 import json
+import logging
 import shutil
 import tempfile
 import threading
@@ -31,6 +32,7 @@ _DRAIN_SECONDS = 30.0  # until everything written is read
 def run(settings: Settings, seconds: int, out: Path | None) -> int:
     """Run the demo and return its exit code. Raises NotReady, NotMade, Broken and what `learn` raises."""
     screen = Screen(Console())
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the screen is ours; what matters comes as an exception
     with ExitStack() as stack:
         folder = stack.enter_context(_folder())
         receiver = stack.enter_context(receiving())
@@ -64,7 +66,7 @@ def _folder() -> Iterator[Path]:
 
 
 def _warm_up(system: System, visitors: list[Visitor], screen: Screen) -> None:
-    title = f"warm-up: {len(visitors)} honest clients over HTTP"
+    title = f"{len(visitors)} honest clients make a past over HTTP"
     with screen.step(title) as advance:
         _go(system, visitors, _WARM_UP_SECONDS, lambda: _tell(visitors, advance))
         system.drain(_DRAIN_SECONDS)
@@ -76,13 +78,13 @@ def _learn(system: System, screen: Screen) -> measure.Model:
         loading = pool.submit(measure.Model.load, system.model_path)
         with screen.step("learn a population from kafka://predictions") as advance:
             version = system.learn(beats(advance))
-        with screen.step("put it in force in every partition") as advance:
+        with screen.step("in force in every partition") as advance:
             system.put_in_force(version, beats(advance))
         return loading.result()
 
 
 def _traffic(system: System, visitors: Sequence[Visitor], seconds: float, screen: Screen) -> None:
-    with screen.step("honest clients and thieves over HTTP") as advance:
+    with screen.step(f"{len(visitors)} clients over HTTP") as advance:
         _go(system, visitors, seconds, lambda: _tell(visitors, advance))
 
 
@@ -99,15 +101,14 @@ def _tell(visitors: Sequence[Visitor], advance: Advance) -> None:
     honest = len([visitor for visitor in visitors if visitor.kind.honest and visitor.blocked])
     thieves = [visitor for visitor in visitors if not visitor.kind.honest]
     blocked = len([visitor for visitor in thieves if visitor.blocked])
-    text = f"{asked:,} asked, {honest} honest blocked"
-    share = asked / sum(visitor.budget for visitor in visitors)
-    advance(share, f"{text}, {blocked} of {len(thieves)} thieves" if thieves else text)
+    text = f"blocked {honest} honest, {blocked} of {len(thieves)} thieves" if thieves else f"{asked:,} asked"
+    advance(asked / sum(visitor.budget for visitor in visitors), text)
 
 
 def _measure(
     system: System, visitors: Sequence[Visitor], receiver: Receiver, known: measure.Known, screen: Screen
 ) -> Outcome:
-    with screen.step("read what was written, and go on with the thieves in process") as advance:
+    with screen.step("what was written is read; thieves go on in process") as advance:
         reading = threading.Thread(target=system.drain, args=(_DRAIN_SECONDS,))
         reading.start()
         copies = measure.copies(visitors, known, beats(advance))

@@ -13,7 +13,7 @@ from gamekeeper.demo.outcome import KindLine, Outcome
 
 Beat = Callable[[str], None]
 Advance = Callable[[float, str], None]
-"""Says how far a step is (0..1) and what is to be said of it."""
+"""Says how far a step is (0..1; 0 where nobody knows) and what is to be said of it."""
 
 
 _LEGEND = (
@@ -30,19 +30,20 @@ class Screen:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Advance]:
-        """Show a step while the context lasts, and leave one line of it with the seconds it took."""
+        """Show a step while the context lasts, and leave a line: the seconds it took, and what was last said of it."""
         began = time.monotonic()
-        said = [""]
+        last = ""
         with self._progress() as progress:
             task = progress.add_task(title, total=None, said="")
 
             def advance(share: float, text: str) -> None:
-                said[0] = text
-                progress.update(task, total=1.0, completed=min(share, 1.0), said=text)
+                nonlocal last
+                last = text if share else ""
+                progress.update(task, total=1.0 if share else None, completed=min(share, 1.0), said=text)
 
             yield advance
         seconds = f"{time.monotonic() - began:5.1f} s"
-        self.console.print(f"[green]✓[/green] [dim]{seconds}[/dim]  {title}{_after(said[0])}")
+        self.console.print(f"[green]✓[/green] [dim]{seconds}[/dim]  {title}{_after(last)}")
 
     def _progress(self) -> Progress:
         columns = (
