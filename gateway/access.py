@@ -19,6 +19,8 @@ KEY_LONGEST = 512  # characters; anything longer is no key of ours and is not ha
 class BadKey(ValueError):  # noqa: N818  # named for what it says to the operator
     """An entry of the keys' topic or file that cannot be read; the message says why."""
 
+    for_people = True  # the command line shows it as one line
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:

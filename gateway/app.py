@@ -8,6 +8,7 @@ import hmac
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -54,7 +55,12 @@ def create(settings: GatewaySettings) -> FastAPI:
 
 
 def run(settings: GatewaySettings) -> None:
-    """Serve until SIGTERM or SIGINT, then answer what is asked, write what is logged, and return."""
+    """Serve until SIGTERM or SIGINT, then answer what is asked, write what is logged, and exit with 0.
+
+    Raises what `create` raises; SystemExit (1) where the port is taken.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):  # while loading; and uvicorn raises them again when it has ended
+        signal.signal(number, _leave)
     app = create(settings)
     config = uvicorn.Config(
         app,
@@ -65,9 +71,11 @@ def run(settings: GatewaySettings) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has ended: that must not kill us
-        signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run()
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 @router.post("/v1/models/{model}:predict")

@@ -79,9 +79,15 @@ class Reader:
                 fetch_max_wait_ms=100,
                 max_poll_records=5_000,
             )
+        self._assigned: frozenset[TopicPartition] = frozenset()
+        self._ends: dict[TopicPartition, int] = {}
+
+    def begin(self) -> None:
+        """Go to the beginning of every topic. Raises Away, also where a topic is missing."""
         self._assigned = self._partitions()
-        self._consumer.assign(sorted(self._assigned))
-        self._consumer.seek_to_beginning()
+        with _translated("assigning"):
+            self._consumer.assign(sorted(self._assigned))
+            self._consumer.seek_to_beginning()
         self._ends = self._end_offsets()
 
     def poll(self, seconds: float) -> list[Item]:
@@ -121,9 +127,10 @@ class Reader:
 
 @contextlib.contextmanager
 def reading(bootstrap: str, topics: tuple[str, ...]) -> Iterator[Reader]:
-    """Yield a Reader and close it, whatever happens. Raises Away."""
+    """Yield a Reader at the beginning and close it, whatever happens. Raises Away."""
     reader = Reader(bootstrap, topics)
     try:
+        reader.begin()
         yield reader
     finally:
         reader.close()

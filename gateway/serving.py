@@ -29,6 +29,8 @@ _log = structlog.get_logger("gateway.serving")
 class BadModel(ValueError):  # noqa: N818  # named for what it says to the operator
     """A model that cannot be served; the message says which file and why."""
 
+    for_people = True  # the command line shows it as one line
+
 
 class BadAnswer(RuntimeError):  # noqa: N818  # our fault, told as 500
     """The model answered with something other than probabilities."""
