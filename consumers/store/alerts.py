@@ -139,11 +139,11 @@ def keep(connection: Connection, changed: Iterable[Episode]) -> None:
     merge(connection, episodes, rows, resolve)
 
 
-def tell(connection: Connection, episode: Episode, told: Told, channels: Sequence[str]) -> None:
-    """Owe the alert that `episode.alerted` names."""
+def alert(episode: Episode, told: Told, channels: Sequence[str]) -> list[Row]:
+    """Return what each channel is owed of the alert that `episode.alerted` names."""
     key = msgspec.json.encode([episode.client, episode.model]).decode()
     subject = f"alert:{episode.id}:{episode.alerted}:{told.because}"
-    owed.alert(connection, key, subject, _body(episode, told), channels)
+    return owed.alert(key, subject, _body(episode, told), channels)
 
 
 def resolve(connection: Connection, ended: dict[uuid.UUID, Told], channels: Sequence[str]) -> int:
@@ -155,7 +155,7 @@ def resolve(connection: Connection, ended: dict[uuid.UUID, Told], channels: Sequ
         .returning(episodes)
     ).all()
     for row in found:
-        tell(connection, Episode(**row._mapping), ended[row.id], channels)  # noqa: SLF001  # documented
+        owed.put(connection, alert(Episode(**row._mapping), ended[row.id], channels))  # noqa: SLF001  # documented
     return len(found)
 
 

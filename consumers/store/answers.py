@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import Insert
 
-from consumers.store import alerts, heads
+from consumers.store import alerts, heads, owed
 from consumers.store.copy import Row, merge
 from consumers.store.facts import FOREVER, Channels, moment
-from consumers.store.heads import Draft, Head, Heads
+from consumers.store.heads import Draft, Head, Heads, Numbered
 from consumers.store.schema import standings
 from detector.decision import ANY_MODEL, Action, Key, Origin, Scope
 from detector.verdict import Verdict
@@ -19,21 +19,26 @@ from detector.verdict import Verdict
 def follow(connection: Connection, verdicts: Sequence[Verdict], channels: Channels) -> None:
     """Write what follows from `verdicts`, all new and in the order of each client's serials.
 
-    1. Lock the heads. 2. Look at the allowlist, under that lock. 3. Decisions, each with its deliveries.
-    4. Episodes and alerts. 5. Standings.
+    1. Lock the heads. 2. Look at the allowlist, under that lock, and at the episodes. 3. Think.
+    4. Decisions with their deliveries. 5. Alerts and episodes. 6. Standings.
     """
     now = alerts.clock(connection)
     acting = [verdict for verdict in verdicts if verdict.action is not Action.ALLOW]
     locked = heads.lock(connection, _keys(verdicts), _keys(acting))
     listed = heads.allowlisted(connection, (key for verdict in verdicts for key in _exempting(verdict)), now)
     told: dict[alerts.Name, alerts.Episode] = alerts.read(connection, map(_episode, verdicts))
+    taken: list[Numbered] = []
+    owing: list[Row] = []
     for verdict in verdicts:
         name = _episode(verdict)
         exempt = any((key.scope.value, key.value, key.model) in listed for key in _exempting(verdict))
         draft = None if exempt else answer(verdict, locked, now)
         if draft is not None:
-            heads.write(connection, locked, draft, channels.decisions)
-        told[name] = _told(connection, alerts.add(told.get(name), verdict), verdict, (locked, now, channels))
+            taken.append(heads.take(locked, draft))
+        told[name], alert = _told(alerts.add(told.get(name), verdict), verdict, (locked, now, channels))
+        owing += alert
+    heads.write(connection, taken, channels.decisions)
+    owed.put(connection, owing)
     alerts.keep(connection, told.values())
     _stand(connection, verdicts)
 
@@ -81,15 +86,12 @@ def _until(verdict: Verdict, now: datetime) -> datetime:
 
 
 def _told(
-    connection: Connection,
-    episode: alerts.Episode,
-    verdict: Verdict,
-    around: tuple[Heads, datetime, Channels],
-) -> alerts.Episode:
-    """Owe the alert that the verdict calls for, if any, and return the episode that remembers it."""
+    episode: alerts.Episode, verdict: Verdict, around: tuple[Heads, datetime, Channels]
+) -> tuple[alerts.Episode, list[Row]]:
+    """Return the alert that the verdict calls for, if any, and the episode that remembers it."""
     kind = alerts.due(episode.alerted, verdict.standing)
     if kind is None:
-        return episode
+        return episode, []
     locked, now, channels = around
     changed = replace(episode, alerted=kind)
     head = locked.get(_key(verdict))
@@ -104,8 +106,7 @@ def _told(
         until=None if binding is None else binding.until,
         shadow=verdict.shadow,
     )
-    alerts.tell(connection, changed, told, channels.alerts)
-    return changed
+    return changed, alerts.alert(changed, told, channels.alerts)
 
 
 def _stand(connection: Connection, verdicts: Iterable[Verdict]) -> None:

@@ -43,8 +43,7 @@ def tombstones(engine: Engine, now: datetime | None = None) -> int:
         at = now or alerts.clock(connection)
         gone = _some(connection, (head.until <= at - FORGET) & head.tombstoned.is_(None))
         _mark(connection, gone, tombstoned=at)
-        for row in gone:
-            owed.tombstone(connection, Key(Scope(row.scope), row.value, row.model), row.serial)
+        owed.put(connection, [owed.tombstone(Key(Scope(row.scope), row.value, row.model), row.serial) for row in gone])
         return len(gone)
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from consumers.store import owed
+from consumers.store.copy import Row
 from consumers.store.facts import microseconds
 from consumers.store.schema import allowlist, decision_heads, decisions
 from detector.decision import ANY_MODEL, Action, Decision, Key, Origin, Scope
@@ -50,7 +51,16 @@ class Draft:
     who: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A draft with its serial, not yet written."""
+
+    draft: Draft
+    serial: int
+
+
 Heads = dict[Key, Head]
+_NAMES = ("scope", "value", "model")  # what names a key, in the order of _names()
 
 
 def lock(connection: Connection, keys: Iterable[Key], make: Iterable[Key]) -> Heads:
@@ -61,7 +71,7 @@ def lock(connection: Connection, keys: Iterable[Key], make: Iterable[Key]) -> He
     wanted = sorted(set(keys) | set(make), key=_order)
     if not wanted:
         return {}
-    rows = [{"scope": key.scope.value, "value": key.value, "model": key.model} for key in sorted(set(make), key=_order)]
+    rows = [dict(zip(_NAMES, _names(key), strict=True)) for key in sorted(set(make), key=_order)]
     if rows:
         connection.execute(upsert(decision_heads).on_conflict_do_nothing(), rows)
     head = decision_heads.c
@@ -72,51 +82,34 @@ def lock_all_of(connection: Connection, key: Key) -> Heads:
     """Lock the head of `key` and, where it means every model, the heads of all models of the same scope and value."""
     if key.model != ANY_MODEL:
         return lock(connection, [key], [key])
-    lone = {"scope": key.scope.value, "value": key.value, "model": key.model}
-    connection.execute(upsert(decision_heads).on_conflict_do_nothing(), lone)
+    connection.execute(upsert(decision_heads).on_conflict_do_nothing(), dict(zip(_NAMES, _names(key), strict=True)))
     head = decision_heads.c
     return _locked(connection, (head.scope == key.scope.value) & (head.value == key.value))
 
 
-def write(connection: Connection, heads: Heads, draft: Draft, channels: Sequence[str]) -> Decision:
-    """Append the decision under its locked head, which moves on in `heads` too, and owe it to the channels."""
+def take(heads: Heads, draft: Draft) -> Numbered:
+    """Give the draft the next serial of its key; the head moves on in `heads`."""
     serial = heads[draft.key].serial + 1
-    names = {"scope": draft.key.scope.value, "value": draft.key.value, "model": draft.key.model}
-    number: int = connection.execute(
-        insert(decisions)
-        .values(
-            **names,
-            serial=serial,
-            action=draft.action.word,
-            until=draft.until,
-            origin=draft.origin.value,
-            reason=draft.reason,
-            shadow=draft.shadow,
-            verdict=draft.verdict,
-            episode=draft.episode,
-            who=draft.who,
-        )
-        .returning(decisions.c.id)
-    ).scalar_one()
-    connection.execute(
-        update(decision_heads)
-        .where(*(decision_heads.c[name] == value for name, value in names.items()))
-        .values(
-            serial=serial,
-            decision=number,
-            action=draft.action.word,
-            until=draft.until,
-            origin=draft.origin.value,
-            shadow=draft.shadow,
-            episode=draft.episode,
-            expired=None,
-            tombstoned=None,
-        )
-    )
     heads[draft.key] = Head(draft.key, serial, draft.action, draft.until, draft.origin, draft.shadow, draft.episode)
-    decision = _wire(draft, number, serial)
-    owed.decision(connection, decision, channels)
-    return decision
+    return Numbered(draft, serial)
+
+
+def write(connection: Connection, taken: Sequence[Numbered], channels: Sequence[str]) -> list[Decision]:
+    """Append the decisions under their locked heads, and owe them to the channels. Returns them in the same order."""
+    if not taken:
+        return []
+    found = connection.execute(
+        insert(decisions).returning(decisions.c.id, *(decisions.c[name] for name in (*_NAMES, "serial"))),
+        [_decision(one) for one in taken],
+    )
+    numbers = {(row.scope, row.value, row.model, row.serial): row.id for row in found}
+    made = [_wire(one, numbers[(*_names(one.draft.key), one.serial)]) for one in taken]
+    connection.execute(
+        update(decision_heads).where(*(decision_heads.c[name] == bindparam(f"of_{name}") for name in _NAMES)),
+        [_head(one, decision.id) for one, decision in zip(taken, made, strict=True)],
+    )
+    owed.put(connection, owed.decisions(made, channels))
+    return made
 
 
 def allowlisted(connection: Connection, keys: Iterable[Key], now: datetime) -> set[tuple[str, str, str]]:
@@ -165,10 +158,41 @@ def _locked(connection: Connection, condition: ColumnElement[bool]) -> Heads:
     return {head.key: head for head in heads}
 
 
-def _wire(draft: Draft, number: int, serial: int) -> Decision:
+def _decision(one: Numbered) -> Row:
+    return {
+        **dict(zip(_NAMES, _names(one.draft.key), strict=True)),
+        "serial": one.serial,
+        "action": one.draft.action.word,
+        "until": one.draft.until,
+        "origin": one.draft.origin.value,
+        "reason": one.draft.reason,
+        "shadow": one.draft.shadow,
+        "verdict": one.draft.verdict,
+        "episode": one.draft.episode,
+        "who": one.draft.who,
+    }
+
+
+def _head(one: Numbered, number: int) -> Row:
+    return {
+        **dict(zip((f"of_{name}" for name in _NAMES), _names(one.draft.key), strict=True)),
+        "serial": one.serial,
+        "decision": number,
+        "action": one.draft.action.word,
+        "until": one.draft.until,
+        "origin": one.draft.origin.value,
+        "shadow": one.draft.shadow,
+        "episode": one.draft.episode,
+        "expired": None,
+        "tombstoned": None,
+    }
+
+
+def _wire(one: Numbered, number: int) -> Decision:
+    draft = one.draft
     return Decision(
         id=number,
-        serial=serial,
+        serial=one.serial,
         key=draft.key,
         action=draft.action,
         until=microseconds(draft.until),

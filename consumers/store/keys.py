@@ -130,7 +130,7 @@ def _publish(connection: Connection, name: str, what: str) -> None:
         expires=None if row.expires is None else format_time(microseconds(row.expires)),
         revoked=row.revoked is not None,
     )
-    owed.api_key(connection, wire, f"key:{row.hash}:{what}")
+    owed.put(connection, [owed.api_key(wire, f"key:{row.hash}:{what}")])
 
 
 def _line(row: Row[tuple[object, ...]]) -> KeyLine:

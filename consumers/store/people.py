@@ -73,12 +73,11 @@ def decide(engine: Engine, order: Order, channels: Channels) -> Decision:
         _respect_allowlist(connection, order, now)
         until = FOREVER if order.seconds is None else _after(now, order.seconds)
         draft = Draft(order.key, order.action, until, Origin.PERSON, order.why, who=order.who)
-        made = heads.write(connection, locked, draft, channels.decisions)
-        if order.action is Action.ALLOW:
-            ended = [head for head in _acting(locked, now) if head.key != order.key]
-            for head in ended:
-                heads.write(connection, locked, replace(draft, key=head.key), channels.decisions)
-            _resolve(connection, ended, Said(order.who, order.why), channels)
+        others = [head for head in _acting(locked, now) if head.key != order.key]
+        ended = others if order.action is Action.ALLOW else []
+        drafts = [draft, *(replace(draft, key=head.key) for head in ended)]
+        made, *_ = _write(connection, locked, drafts, channels)
+        _resolve(connection, ended, Said(order.who, order.why), channels)
         details = {"seconds": order.seconds, "decision": made.id, "serial": made.serial}
         audit(connection, order.action.word, order.key, Said(order.who, order.why), details)
         return made
@@ -99,15 +98,11 @@ def lift(  # noqa: PLR0913, PLR0917  # a decision is named by three words on the
         if not any(head.serial for head in locked.values()) and not _known(connection, key):
             raise Missing(f"{key.scope.value} {key.value!r}: no decision on it, no query of it")
         ended = [head for head in locked.values() if head.holds(now) and head.origin is not Origin.ALLOWLIST]
-        made = [
-            heads.write(
-                connection,
-                locked,
-                Draft(head.key, Action.ALLOW, now, Origin.PERSON, said.why, who=said.who, episode=head.episode),
-                channels.decisions,
-            )
+        drafts = [
+            Draft(head.key, Action.ALLOW, now, Origin.PERSON, said.why, who=said.who, episode=head.episode)
             for head in ended
         ]
+        made = _write(connection, locked, drafts, channels)
         _resolve(connection, ended, said, channels)
         if key.scope is Scope.CLIENT:
             _say(connection, key, "lift", said)
@@ -146,7 +141,7 @@ def allowlist_add(engine: Engine, entry: Entry, said: Said, channels: Channels) 
         ended = [head for head in _acting(locked, now) if head.key != entry.key]
         draft = Draft(entry.key, Action.ALLOW, until, Origin.ALLOWLIST, said.why, who=said.who)
         drafts = [draft, *(replace(draft, key=head.key) for head in ended)]
-        made = [heads.write(connection, locked, each, channels.decisions) for each in drafts]
+        made = _write(connection, locked, drafts, channels)
         _resolve(connection, ended, said, channels)
         audit(connection, "allowlist-add", entry.key, said, {"decisions": [decision.id for decision in made]})
         return made
@@ -165,7 +160,7 @@ def allowlist_remove(  # noqa: PLR0913, PLR0917  # as above
             return []
         listed = [head for head in locked.values() if head.origin is Origin.ALLOWLIST and head.holds(now)]
         drafts = [Draft(head.key, Action.ALLOW, now, Origin.PERSON, said.why, who=said.who) for head in listed]
-        made = [heads.write(connection, locked, draft, channels.decisions) for draft in drafts]
+        made = _write(connection, locked, drafts, channels)
         audit(connection, "allowlist-remove", key, said, {"decisions": [decision.id for decision in made]})
         return made
 
@@ -175,6 +170,10 @@ def audit(connection: Connection, what: str, target: Key | str, said: Said, deta
     named = target if isinstance(target, str) else f"{target.scope.value} {target.value} {target.model}"
     row = {"who": said.who, "what": what, "target": named, "why": said.why, "details": dict(details)}
     connection.execute(insert(audit_log).values(row))
+
+
+def _write(connection: Connection, locked: Heads, drafts: Sequence[Draft], channels: Channels) -> list[Decision]:
+    return heads.write(connection, [heads.take(locked, draft) for draft in drafts], channels.decisions)
 
 
 def _acting(locked: Heads, now: datetime) -> list[Head]:
