@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy import Column
 from sqlalchemy.dialects import postgresql
 
 revision = "0002"
@@ -9,8 +10,13 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-TIME = sa.DateTime(timezone=True)
+FLAG = sa.Boolean()
+INT = sa.Integer()
+LONG = sa.BigInteger()
 NOW = sa.text("now()")
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+UUID = sa.Uuid()
 
 
 def upgrade() -> None:
@@ -36,13 +42,13 @@ def downgrade() -> None:
 def _allowlist() -> None:
     op.create_table(
         "allowlist",
-        sa.Column("scope", sa.Text(), nullable=False, comment="client_id, tenant or ip"),
-        sa.Column("value", sa.Text(), nullable=False, comment="which client, tenant or address"),
-        sa.Column("model", sa.Text(), nullable=False, comment="which model; *: every model"),
-        sa.Column("until", TIME, nullable=False, comment="when the entry ends"),
-        sa.Column("why", sa.Text(), nullable=False, comment="in the person's words"),
-        sa.Column("who", sa.Text(), nullable=False, comment="who added it"),
-        sa.Column("added", TIME, server_default=NOW, nullable=False, comment="when"),
+        Column("scope", TEXT, nullable=False, comment="client_id, tenant or ip"),
+        Column("value", TEXT, nullable=False, comment="which client, tenant or address"),
+        Column("model", TEXT, nullable=False, comment="which model; *: every model"),
+        Column("until", TIME, nullable=False, comment="when the entry ends"),
+        Column("why", TEXT, nullable=False, comment="in the person's words"),
+        Column("who", TEXT, nullable=False, comment="who added it"),
+        Column("added", TIME, server_default=NOW, nullable=False, comment="when"),
         sa.PrimaryKeyConstraint("scope", "value", "model", name="pk_allowlist"),
         comment="Who is never acted against. Checked when a decision is written.",
     )
@@ -51,23 +57,18 @@ def _allowlist() -> None:
 def _api_keys() -> None:
     op.create_table(
         "api_keys",
-        sa.Column(
-            "hash",
-            sa.Text(),
-            nullable=False,
-            comment="SHA-256 of the key, hexadecimal; the key itself is stored nowhere",
+        Column(
+            "hash", TEXT, nullable=False, comment="SHA-256 of the key, hexadecimal; the key itself is stored nowhere"
         ),
-        sa.Column("prefix", sa.Text(), nullable=False, comment="the key's first eight characters, to recognise it by"),
-        sa.Column(
-            "kind", sa.Text(), nullable=False, comment="client (asks at a gateway) or bouncer (asks the decision API)"
-        ),
-        sa.Column("client", sa.Text(), nullable=False, comment="the client or bouncer it identifies"),
-        sa.Column("tenant", sa.Text(), nullable=True, comment="the client's tenant; null: none"),
-        sa.Column("roles", postgresql.ARRAY(sa.Text()), nullable=False, comment="what it may do"),
-        sa.Column("expires", TIME, nullable=True, comment="when it ends; null: never"),
-        sa.Column("revoked", TIME, nullable=True, comment="when it was revoked; null: it was not"),
-        sa.Column("added", TIME, server_default=NOW, nullable=False, comment="when it was made"),
-        sa.Column("who", sa.Text(), nullable=False, comment="who made it"),
+        Column("prefix", TEXT, nullable=False, comment="the key's first eight characters, to recognise it by"),
+        Column("kind", TEXT, nullable=False, comment="client (asks at a gateway) or bouncer (asks the decision API)"),
+        Column("client", TEXT, nullable=False, comment="the client or bouncer it identifies"),
+        Column("tenant", TEXT, comment="the client's tenant; null: none"),
+        Column("roles", postgresql.ARRAY(TEXT), nullable=False, comment="what it may do"),
+        Column("expires", TIME, comment="when it ends; null: never"),
+        Column("revoked", TIME, comment="when it was revoked; null: it was not"),
+        Column("added", TIME, server_default=NOW, nullable=False, comment="when it was made"),
+        Column("who", TEXT, nullable=False, comment="who made it"),
         sa.PrimaryKeyConstraint("hash", name="pk_api_keys"),
         comment="API keys, hashed.",
     )
@@ -77,20 +78,15 @@ def _api_keys() -> None:
 def _audit_log() -> None:
     op.create_table(
         "audit_log",
-        sa.Column(
-            "id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="in the order in which it was done"
+        Column("id", LONG, sa.Identity(always=True), nullable=False, comment="in the order in which it was done"),
+        Column("at", TIME, server_default=NOW, nullable=False, comment="when"),
+        Column("who", TEXT, nullable=False, comment="who did it"),
+        Column(
+            "what", TEXT, nullable=False, comment="block, throttle, perturb, allow, lift, label, allowlist-add, ..."
         ),
-        sa.Column("at", TIME, server_default=NOW, nullable=False, comment="when"),
-        sa.Column("who", sa.Text(), nullable=False, comment="who did it"),
-        sa.Column(
-            "what",
-            sa.Text(),
-            nullable=False,
-            comment="block, throttle, perturb, allow, lift, label, allowlist-add, ...",
-        ),
-        sa.Column("target", sa.Text(), nullable=False, comment="to whom or what"),
-        sa.Column("why", sa.Text(), nullable=False, comment="in the person's words"),
-        sa.Column("details", postgresql.JSONB(), nullable=False, comment="the rest, without secrets"),
+        Column("target", TEXT, nullable=False, comment="to whom or what"),
+        Column("why", TEXT, nullable=False, comment="in the person's words"),
+        Column("details", postgresql.JSONB(), nullable=False, comment="the rest, without secrets"),
         sa.PrimaryKeyConstraint("id", name="pk_audit_log"),
         comment="What people did.",
     )
@@ -100,24 +96,18 @@ def _audit_log() -> None:
 def _decision_heads() -> None:
     op.create_table(
         "decision_heads",
-        sa.Column("scope", sa.Text(), nullable=False, comment="client_id, tenant or ip"),
-        sa.Column("value", sa.Text(), nullable=False, comment="which client, tenant or address"),
-        sa.Column("model", sa.Text(), nullable=False, comment="which model; *: every model"),
-        sa.Column(
-            "serial",
-            sa.BigInteger(),
-            server_default="0",
-            nullable=False,
-            comment="the newest serial; 0: none was ever taken",
-        ),
-        sa.Column("decision", sa.BigInteger(), nullable=True, comment="decisions.id of the newest"),
-        sa.Column("action", sa.Text(), server_default="allow", nullable=False, comment="its action"),
-        sa.Column("until", TIME, nullable=True, comment="when it ends by itself; null: none was ever taken"),
-        sa.Column("origin", sa.Text(), nullable=True, comment="detector, person or allowlist"),
-        sa.Column("shadow", sa.Boolean(), server_default="false", nullable=False, comment="true: not enforced"),
-        sa.Column("episode", sa.Uuid(), nullable=True, comment="the episode it belongs to"),
-        sa.Column("expired", TIME, nullable=True, comment="when its end was noticed and told; null: not yet"),
-        sa.Column("tombstoned", TIME, nullable=True, comment="when the topic was told to forget it; null: not yet"),
+        Column("scope", TEXT, nullable=False, comment="client_id, tenant or ip"),
+        Column("value", TEXT, nullable=False, comment="which client, tenant or address"),
+        Column("model", TEXT, nullable=False, comment="which model; *: every model"),
+        Column("serial", LONG, server_default="0", nullable=False, comment="the newest serial; 0: none was ever taken"),
+        Column("decision", LONG, comment="decisions.id of the newest"),
+        Column("action", TEXT, server_default="allow", nullable=False, comment="its action"),
+        Column("until", TIME, comment="when it ends by itself; null: none was ever taken"),
+        Column("origin", TEXT, comment="detector, person or allowlist"),
+        Column("shadow", FLAG, server_default="false", nullable=False, comment="true: not enforced"),
+        Column("episode", UUID, comment="the episode it belongs to"),
+        Column("expired", TIME, comment="when its end was noticed and told; null: not yet"),
+        Column("tombstoned", TIME, comment="when the topic was told to forget it; null: not yet"),
         sa.PrimaryKeyConstraint("scope", "value", "model", name="pk_decision_heads"),
         comment="The newest decision on each scope, value and model: the row that gives out serials.",
     )
@@ -127,25 +117,20 @@ def _decision_heads() -> None:
 def _decisions() -> None:
     op.create_table(
         "decisions",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="the number on the wire"),
-        sa.Column("scope", sa.Text(), nullable=False, comment="client_id, tenant or ip"),
-        sa.Column("value", sa.Text(), nullable=False, comment="which client, tenant or address"),
-        sa.Column("model", sa.Text(), nullable=False, comment="which model; *: every model"),
-        sa.Column(
-            "serial",
-            sa.BigInteger(),
-            nullable=False,
-            comment="1, 2, ... for each scope, value and model; the newest holds",
-        ),
-        sa.Column("action", sa.Text(), nullable=False, comment="allow, perturb, throttle or block"),
-        sa.Column("until", TIME, nullable=False, comment="when it ends by itself"),
-        sa.Column("origin", sa.Text(), nullable=False, comment="detector, person or allowlist"),
-        sa.Column("reason", sa.Text(), nullable=False, comment="why, in one sentence"),
-        sa.Column("shadow", sa.Boolean(), nullable=False, comment="true: recorded and delivered, not enforced"),
-        sa.Column("verdict", sa.Uuid(), nullable=True, comment="the verdict behind it; null: a person's"),
-        sa.Column("episode", sa.Uuid(), nullable=True, comment="the episode it belongs to; null: a person's"),
-        sa.Column("who", sa.Text(), nullable=True, comment="the person who took it; null: the detector"),
-        sa.Column("made", TIME, server_default=NOW, nullable=False, comment="when it was written"),
+        Column("id", LONG, sa.Identity(always=True), nullable=False, comment="the number on the wire"),
+        Column("scope", TEXT, nullable=False, comment="client_id, tenant or ip"),
+        Column("value", TEXT, nullable=False, comment="which client, tenant or address"),
+        Column("model", TEXT, nullable=False, comment="which model; *: every model"),
+        Column("serial", LONG, nullable=False, comment="1, 2, ... for each scope, value and model; the newest holds"),
+        Column("action", TEXT, nullable=False, comment="allow, perturb, throttle or block"),
+        Column("until", TIME, nullable=False, comment="when it ends by itself"),
+        Column("origin", TEXT, nullable=False, comment="detector, person or allowlist"),
+        Column("reason", TEXT, nullable=False, comment="why, in one sentence"),
+        Column("shadow", FLAG, nullable=False, comment="true: recorded and delivered, not enforced"),
+        Column("verdict", UUID, comment="the verdict behind it; null: a person's"),
+        Column("episode", UUID, comment="the episode it belongs to; null: a person's"),
+        Column("who", TEXT, comment="the person who took it; null: the detector"),
+        Column("made", TIME, server_default=NOW, nullable=False, comment="when it was written"),
         sa.PrimaryKeyConstraint("id", name="pk_decisions"),
         sa.UniqueConstraint("scope", "value", "model", "serial", name="uq_decisions_scope_value_model_serial"),
         comment="Each decision ever taken. Appended, never edited.",
@@ -157,30 +142,30 @@ def _decisions() -> None:
 def _deliveries() -> None:
     op.create_table(
         "deliveries",
-        sa.Column(
+        Column(
             "id",
-            sa.BigInteger(),
+            LONG,
             sa.Identity(always=True),
             nullable=False,
             comment="deliveries of one channel and key leave in this order",
         ),
-        sa.Column("channel", sa.Text(), nullable=False, comment="where to: topic, keys, push:NAME, webhook:NAME"),
-        sa.Column("kind", sa.Text(), nullable=False, comment="decision, alert, key or tombstone"),
-        sa.Column(
+        Column("channel", TEXT, nullable=False, comment="where to: topic, keys, push:NAME, webhook:NAME"),
+        Column("kind", TEXT, nullable=False, comment="decision, alert, key or tombstone"),
+        Column(
             "key",
-            sa.Text(),
+            TEXT,
             nullable=False,
             comment="what must stay in order: the decision's key, the client and model, the hash",
         ),
-        sa.Column("subject", sa.Text(), nullable=False, comment="what it is about; owed to a channel once"),
-        sa.Column("payload", sa.Text(), nullable=True, comment="the body to send; null: a tombstone"),
-        sa.Column("attempts", sa.BigInteger(), server_default="0", nullable=False, comment="times it was tried"),
-        sa.Column("due", TIME, server_default=NOW, nullable=False, comment="when it may be tried next"),
-        sa.Column("leased", TIME, nullable=True, comment="until when somebody is trying it; null: nobody"),
-        sa.Column("outcome", sa.Text(), nullable=True, comment="delivered or given-up; null: still owed"),
-        sa.Column("settled", TIME, nullable=True, comment="when the outcome was known"),
-        sa.Column("why", sa.Text(), nullable=True, comment="what went wrong last"),
-        sa.Column("made", TIME, server_default=NOW, nullable=False, comment="when it was owed"),
+        Column("subject", TEXT, nullable=False, comment="what it is about; owed to a channel once"),
+        Column("payload", TEXT, comment="the body to send; null: a tombstone"),
+        Column("attempts", LONG, server_default="0", nullable=False, comment="times it was tried"),
+        Column("due", TIME, server_default=NOW, nullable=False, comment="when it may be tried next"),
+        Column("leased", TIME, comment="until when somebody is trying it; null: nobody"),
+        Column("outcome", TEXT, comment="delivered or given-up; null: still owed"),
+        Column("settled", TIME, comment="when the outcome was known"),
+        Column("why", TEXT, comment="what went wrong last"),
+        Column("made", TIME, server_default=NOW, nullable=False, comment="when it was owed"),
         sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
         sa.UniqueConstraint("channel", "subject", name="uq_deliveries_channel_subject"),
         comment="What is owed to each channel: the outbox.",
@@ -194,24 +179,17 @@ def _deliveries() -> None:
 def _feedback() -> None:
     op.create_table(
         "feedback",
-        sa.Column(
-            "id", sa.BigInteger(), sa.Identity(always=True), nullable=False, comment="in the order in which it was said"
-        ),
-        sa.Column("client", sa.Text(), nullable=False, comment="of whom"),
-        sa.Column("model", sa.Text(), nullable=False, comment="with which model; *: every model"),
-        sa.Column("what", sa.Text(), nullable=False, comment="lift, false-positive, true-positive or authorised-test"),
-        sa.Column("why", sa.Text(), nullable=False, comment="in the person's words"),
-        sa.Column("who", sa.Text(), nullable=False, comment="who said it"),
-        sa.Column("said", TIME, server_default=NOW, nullable=False, comment="when"),
-        sa.Column("heard", TIME, nullable=True, comment="when the detector took it in; null: not yet"),
-        sa.Column(
-            "topic",
-            sa.Text(),
-            nullable=True,
-            comment="the point of the client's stream at which it was taken in: topic,",
-        ),
-        sa.Column("partition", sa.Integer(), nullable=True, comment="partition"),
-        sa.Column("record_offset", sa.BigInteger(), nullable=True, comment="and the first offset judged after it"),
+        Column("id", LONG, sa.Identity(always=True), nullable=False, comment="in the order in which it was said"),
+        Column("client", TEXT, nullable=False, comment="of whom"),
+        Column("model", TEXT, nullable=False, comment="with which model; *: every model"),
+        Column("what", TEXT, nullable=False, comment="lift, false-positive, true-positive or authorised-test"),
+        Column("why", TEXT, nullable=False, comment="in the person's words"),
+        Column("who", TEXT, nullable=False, comment="who said it"),
+        Column("said", TIME, server_default=NOW, nullable=False, comment="when"),
+        Column("heard", TIME, comment="when the detector took it in; null: not yet"),
+        Column("topic", TEXT, comment="the point of the client's stream at which it was taken in: topic,"),
+        Column("partition", INT, comment="partition"),
+        Column("record_offset", LONG, comment="and the first offset judged after it"),
         sa.PrimaryKeyConstraint("id", name="pk_feedback"),
         comment="What people said of clients: an input of the detector at a recorded point.",
     )

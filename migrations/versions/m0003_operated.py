@@ -2,14 +2,21 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy import Column
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-TIME = sa.DateTime(timezone=True)
+BYTES = sa.LargeBinary()
+FLAG = sa.Boolean()
+INT = sa.Integer()
+LONG = sa.BigInteger()
 NOW = sa.text("now()")
+REAL = sa.Float(53)
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
@@ -35,15 +42,13 @@ def downgrade() -> None:
 def _gaps() -> None:
     op.create_table(
         "gaps",
-        sa.Column("consumer_group", sa.Text(), nullable=False, comment="Kafka's consumer group"),
-        sa.Column("topic", sa.Text(), nullable=False, comment="Kafka's topic"),
-        sa.Column(
-            "topic_id", sa.Text(), nullable=False, comment="Kafka's id of this life of the topic; empty: unknown"
-        ),
-        sa.Column("partition", sa.Integer(), nullable=False, comment="Kafka's partition"),
-        sa.Column("first_lost", sa.BigInteger(), nullable=False, comment="the first offset that was gone"),
-        sa.Column("read_again", sa.BigInteger(), nullable=False, comment="the first offset that could be read again"),
-        sa.Column("found", TIME, server_default=NOW, nullable=False, comment="when it was noticed"),
+        Column("consumer_group", TEXT, nullable=False, comment="Kafka's consumer group"),
+        Column("topic", TEXT, nullable=False, comment="Kafka's topic"),
+        Column("topic_id", TEXT, nullable=False, comment="Kafka's id of this life of the topic; empty: unknown"),
+        Column("partition", INT, nullable=False, comment="Kafka's partition"),
+        Column("first_lost", LONG, nullable=False, comment="the first offset that was gone"),
+        Column("read_again", LONG, nullable=False, comment="the first offset that could be read again"),
+        Column("found", TIME, server_default=NOW, nullable=False, comment="when it was noticed"),
         sa.PrimaryKeyConstraint("consumer_group", "topic", "topic_id", "partition", "first_lost", name="pk_gaps"),
         comment="Records that Kafka's retention removed before they were read.",
     )
@@ -52,26 +57,14 @@ def _gaps() -> None:
 def _gateways() -> None:
     op.create_table(
         "gateways",
-        sa.Column("name", sa.Text(), nullable=False, comment="the gateway's name"),
-        sa.Column(
-            "applied_decision",
-            sa.BigInteger(),
-            nullable=True,
-            comment="id of the newest decision it has applied; null: none yet",
-        ),
-        sa.Column("applied_serial", sa.BigInteger(), nullable=True, comment="that decision's serial"),
-        sa.Column("decisions", sa.BigInteger(), nullable=False, comment="decisions in its table"),
-        sa.Column(
-            "table_age_seconds",
-            sa.Float(53),
-            nullable=True,
-            comment="how long ago it last heard from its feed; null: never",
-        ),
-        sa.Column(
-            "dropped", sa.BigInteger(), nullable=False, comment="records its query log had to drop since it started"
-        ),
-        sa.Column("reported", TIME, nullable=False, comment="its own time of the report"),
-        sa.Column("heard", TIME, server_default=NOW, nullable=False, comment="when the report was written here"),
+        Column("name", TEXT, nullable=False, comment="the gateway's name"),
+        Column("applied_decision", LONG, comment="id of the newest decision it has applied; null: none yet"),
+        Column("applied_serial", LONG, comment="that decision's serial"),
+        Column("decisions", LONG, nullable=False, comment="decisions in its table"),
+        Column("table_age_seconds", REAL, comment="how long ago it last heard from its feed; null: never"),
+        Column("dropped", LONG, nullable=False, comment="records its query log had to drop since it started"),
+        Column("reported", TIME, nullable=False, comment="its own time of the report"),
+        Column("heard", TIME, server_default=NOW, nullable=False, comment="when the report was written here"),
         sa.PrimaryKeyConstraint("name", name="pk_gateways"),
         comment="What each gateway last said of itself.",
     )
@@ -80,16 +73,14 @@ def _gateways() -> None:
 def _in_force() -> None:
     op.create_table(
         "in_force",
-        sa.Column("consumer_group", sa.Text(), nullable=False, comment="Kafka's consumer group"),
-        sa.Column("topic", sa.Text(), nullable=False, comment="Kafka's topic"),
-        sa.Column(
-            "topic_id", sa.Text(), nullable=False, comment="Kafka's id of this life of the topic; empty: unknown"
-        ),
-        sa.Column("partition", sa.Integer(), nullable=False, comment="Kafka's partition"),
-        sa.Column("model", sa.Text(), nullable=False, comment="the model judged"),
-        sa.Column("from_offset", sa.BigInteger(), nullable=False, comment="the first offset judged under it"),
-        sa.Column("population", sa.Text(), nullable=False, comment="populations.version"),
-        sa.Column("adopted", TIME, server_default=NOW, nullable=False, comment="when that checkpoint was written"),
+        Column("consumer_group", TEXT, nullable=False, comment="Kafka's consumer group"),
+        Column("topic", TEXT, nullable=False, comment="Kafka's topic"),
+        Column("topic_id", TEXT, nullable=False, comment="Kafka's id of this life of the topic; empty: unknown"),
+        Column("partition", INT, nullable=False, comment="Kafka's partition"),
+        Column("model", TEXT, nullable=False, comment="the model judged"),
+        Column("from_offset", LONG, nullable=False, comment="the first offset judged under it"),
+        Column("population", TEXT, nullable=False, comment="populations.version"),
+        Column("adopted", TIME, server_default=NOW, nullable=False, comment="when that checkpoint was written"),
         sa.PrimaryKeyConstraint(
             "consumer_group", "topic", "topic_id", "partition", "model", "from_offset", name="pk_in_force"
         ),
@@ -100,71 +91,39 @@ def _in_force() -> None:
 def _offsets() -> None:
     op.create_table(
         "offsets",
-        sa.Column("consumer_group", sa.Text(), nullable=False, comment="Kafka's consumer group"),
-        sa.Column("topic", sa.Text(), nullable=False, comment="Kafka's topic"),
-        sa.Column(
-            "topic_id", sa.Text(), nullable=False, comment="Kafka's id of this life of the topic; empty: unknown"
-        ),
-        sa.Column("partition", sa.Integer(), nullable=False, comment="Kafka's partition"),
-        sa.Column(
+        Column("consumer_group", TEXT, nullable=False, comment="Kafka's consumer group"),
+        Column("topic", TEXT, nullable=False, comment="Kafka's topic"),
+        Column("topic_id", TEXT, nullable=False, comment="Kafka's id of this life of the topic; empty: unknown"),
+        Column("partition", INT, nullable=False, comment="Kafka's partition"),
+        Column(
             "epoch",
-            sa.BigInteger(),
+            LONG,
             server_default="0",
             nullable=False,
             comment="raised by each new owner; a checkpoint under an older one is refused",
         ),
-        sa.Column(
-            "next",
-            sa.BigInteger(),
-            nullable=True,
-            comment="the first offset that is not accounted for; null: never read",
-        ),
-        sa.Column(
-            "snapshot_next",
-            sa.BigInteger(),
-            nullable=True,
-            comment="where a new owner resumes: snapshots hold everything before it",
-        ),
-        sa.Column("scored", sa.BigInteger(), server_default="0", nullable=False, comment="predictions judged"),
-        sa.Column(
+        Column("next", LONG, comment="the first offset that is not accounted for; null: never read"),
+        Column("snapshot_next", LONG, comment="where a new owner resumes: snapshots hold everything before it"),
+        Column("scored", LONG, server_default="0", nullable=False, comment="predictions judged"),
+        Column(
             "counted",
-            sa.BigInteger(),
+            LONG,
             server_default="0",
             nullable=False,
             comment="predictions counted only: answered 4xx or 5xx, repeated, or cold",
         ),
-        sa.Column("unreadable", sa.BigInteger(), server_default="0", nullable=False, comment="predictions set aside"),
-        sa.Column(
-            "lost",
-            sa.BigInteger(),
-            server_default="0",
-            nullable=False,
-            comment="records that Kafka removed before they were read",
+        Column("unreadable", LONG, server_default="0", nullable=False, comment="predictions set aside"),
+        Column(
+            "lost", LONG, server_default="0", nullable=False, comment="records that Kafka removed before they were read"
         ),
-        sa.Column(
-            "snapshot_scored",
-            sa.BigInteger(),
-            server_default="0",
-            nullable=False,
-            comment="scored, as of snapshot_next",
+        Column("snapshot_scored", LONG, server_default="0", nullable=False, comment="scored, as of snapshot_next"),
+        Column("snapshot_counted", LONG, server_default="0", nullable=False, comment="counted, as of snapshot_next"),
+        Column(
+            "snapshot_unreadable", LONG, server_default="0", nullable=False, comment="unreadable, as of snapshot_next"
         ),
-        sa.Column(
-            "snapshot_counted",
-            sa.BigInteger(),
-            server_default="0",
-            nullable=False,
-            comment="counted, as of snapshot_next",
-        ),
-        sa.Column(
-            "snapshot_unreadable",
-            sa.BigInteger(),
-            server_default="0",
-            nullable=False,
-            comment="unreadable, as of snapshot_next",
-        ),
-        sa.Column("policy", sa.Text(), nullable=True, comment="version of the policy of the latest checkpoint"),
-        sa.Column("claimed", TIME, nullable=True, comment="when the present owner came; null: never owned"),
-        sa.Column("saved", TIME, nullable=True, comment="when the latest checkpoint was written; null: none yet"),
+        Column("policy", TEXT, comment="version of the policy of the latest checkpoint"),
+        Column("claimed", TIME, comment="when the present owner came; null: never owned"),
+        Column("saved", TIME, comment="when the latest checkpoint was written; null: none yet"),
         sa.PrimaryKeyConstraint("consumer_group", "topic", "topic_id", "partition", name="pk_offsets"),
         comment="How far each partition is accounted for, and by whom.",
     )
@@ -173,9 +132,9 @@ def _offsets() -> None:
 def _policies() -> None:
     op.create_table(
         "policies",
-        sa.Column("version", sa.Text(), nullable=False, comment="12 hexadecimal digits of the content"),
-        sa.Column("content", sa.Text(), nullable=False, comment="the policy as JSON, every member written out"),
-        sa.Column("added", TIME, server_default=NOW, nullable=False, comment="when it was first used"),
+        Column("version", TEXT, nullable=False, comment="12 hexadecimal digits of the content"),
+        Column("content", TEXT, nullable=False, comment="the policy as JSON, every member written out"),
+        Column("added", TIME, server_default=NOW, nullable=False, comment="when it was first used"),
         sa.PrimaryKeyConstraint("version", name="pk_policies"),
         comment="Thresholds, actions and durations, one row a version, never changed.",
     )
@@ -184,22 +143,18 @@ def _policies() -> None:
 def _populations() -> None:
     op.create_table(
         "populations",
-        sa.Column("version", sa.Text(), nullable=False, comment="16 hexadecimal digits of the content"),
-        sa.Column("model", sa.Text(), nullable=False, comment="whose ordinary clients these are"),
-        sa.Column("clients", sa.BigInteger(), nullable=False, comment="ordinary clients it was learnt from"),
-        sa.Column("known", sa.BigInteger(), nullable=False, comment="those of them with enough queries to count"),
-        sa.Column("queries", sa.BigInteger(), nullable=False, comment="queries it was learnt from"),
-        sa.Column(
-            "cold", sa.Boolean(), nullable=False, comment="true: too few ordinary clients, decisions stay in shadow"
-        ),
-        sa.Column("since", TIME, nullable=False, comment="event time of the first query it was learnt from"),
-        sa.Column("until", TIME, nullable=False, comment="event time of the last query it was learnt from"),
-        sa.Column("data", sa.LargeBinary(), nullable=False, comment="the .gk file with this one population"),
-        sa.Column(
-            "wanted", sa.Boolean(), server_default="false", nullable=False, comment="true: partitions take it up"
-        ),
-        sa.Column("added", TIME, server_default=NOW, nullable=False, comment="when it was put here"),
-        sa.Column("who", sa.Text(), nullable=False, comment="who put it here"),
+        Column("version", TEXT, nullable=False, comment="16 hexadecimal digits of the content"),
+        Column("model", TEXT, nullable=False, comment="whose ordinary clients these are"),
+        Column("clients", LONG, nullable=False, comment="ordinary clients it was learnt from"),
+        Column("known", LONG, nullable=False, comment="those of them with enough queries to count"),
+        Column("queries", LONG, nullable=False, comment="queries it was learnt from"),
+        Column("cold", FLAG, nullable=False, comment="true: too few ordinary clients, decisions stay in shadow"),
+        Column("since", TIME, nullable=False, comment="event time of the first query it was learnt from"),
+        Column("until", TIME, nullable=False, comment="event time of the last query it was learnt from"),
+        Column("data", BYTES, nullable=False, comment="the .gk file with this one population"),
+        Column("wanted", FLAG, server_default="false", nullable=False, comment="true: partitions take it up"),
+        Column("added", TIME, server_default=NOW, nullable=False, comment="when it was put here"),
+        Column("who", TEXT, nullable=False, comment="who put it here"),
         sa.PrimaryKeyConstraint("version", name="pk_populations"),
         comment="What ordinary clients look like, one row a version, never changed.",
     )
@@ -209,19 +164,15 @@ def _populations() -> None:
 def _unreadable() -> None:
     op.create_table(
         "unreadable",
-        sa.Column("consumer_group", sa.Text(), nullable=False, comment="Kafka's consumer group"),
-        sa.Column("topic", sa.Text(), nullable=False, comment="Kafka's topic"),
-        sa.Column(
-            "topic_id", sa.Text(), nullable=False, comment="Kafka's id of this life of the topic; empty: unknown"
-        ),
-        sa.Column("partition", sa.Integer(), nullable=False, comment="Kafka's partition"),
-        sa.Column("record_offset", sa.BigInteger(), nullable=False, comment="offset of the record"),
-        sa.Column(
-            "record_row", sa.Integer(), nullable=False, comment="row inside a batch record; -1: the whole record"
-        ),
-        sa.Column("reason", sa.Text(), nullable=False, comment="which member is wrong, and how"),
-        sa.Column("head", sa.LargeBinary(), nullable=False, comment="the first 4 KiB of the record"),
-        sa.Column("found", TIME, server_default=NOW, nullable=False, comment="when it was set aside"),
+        Column("consumer_group", TEXT, nullable=False, comment="Kafka's consumer group"),
+        Column("topic", TEXT, nullable=False, comment="Kafka's topic"),
+        Column("topic_id", TEXT, nullable=False, comment="Kafka's id of this life of the topic; empty: unknown"),
+        Column("partition", INT, nullable=False, comment="Kafka's partition"),
+        Column("record_offset", LONG, nullable=False, comment="offset of the record"),
+        Column("record_row", INT, nullable=False, comment="row inside a batch record; -1: the whole record"),
+        Column("reason", TEXT, nullable=False, comment="which member is wrong, and how"),
+        Column("head", BYTES, nullable=False, comment="the first 4 KiB of the record"),
+        Column("found", TIME, server_default=NOW, nullable=False, comment="when it was set aside"),
         sa.PrimaryKeyConstraint(
             "consumer_group", "topic", "topic_id", "partition", "record_offset", "record_row", name="pk_unreadable"
         ),
