@@ -1,0 +1,1 @@
+"""The promises, held against the real thing. Each folder mirrors a room."""

@@ -39,7 +39,8 @@ def written(broker: KafkaSettings | str, topic: str) -> int:
     consumer = _reader(broker)
     try:
         places = _places(consumer, topic)
-        return sum(consumer.end_offsets(places).values()) - sum(consumer.beginning_offsets(places).values())
+        count: int = sum(consumer.end_offsets(places).values()) - sum(consumer.beginning_offsets(places).values())
+        return count
     finally:
         consumer.close(autocommit=False)
 
