@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import hmac
 import signal
 from collections.abc import AsyncIterator, Mapping
@@ -62,6 +63,7 @@ def run(settings: GatewaySettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):  # while loading; and uvicorn raises them again when it has ended
         signal.signal(number, _leave)
     app = create(settings)
+    gc.freeze()  # TensorFlow's objects live as long as we do: no collection need look at them again
     config = uvicorn.Config(
         app,
         host=settings.host,
