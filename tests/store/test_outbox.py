@@ -19,6 +19,10 @@ from tests.store.given import CHANNELS, rows, saved, verdict
 
 SAID = Said("ann", "a test")
 LEASE = 30.0
+_END = """
+    SELECT pg_terminate_backend(pid, 5000) FROM pg_locks
+    WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 def decide(engine: Engine, value: str, action: Action = Action.BLOCK) -> None:
@@ -142,9 +146,21 @@ def test_one_leads_at_a_time(engine: Engine) -> None:
         leading(engine, "decisions") as second,
         leading(engine, "something else") as other,
     ):
-        assert (first, second, other) == (True, False, True)
+        assert (bool(first), bool(second), bool(other)) == (True, False, True)
     with leading(engine, "decisions") as first:
         assert first
+
+
+def test_a_leader_notices_that_its_session_is_gone(engine: Engine) -> None:
+    """When the server ends the session that leads, another leads, and the first says that it does no more."""
+    with leading(engine, "decisions") as first:
+        assert first
+        ended = rows(engine, _END)
+        assert ended == [(True,)]
+        with leading(engine, "decisions") as second:
+            assert second
+            assert not first
+            assert not first
 
 
 def test_client_keys_reach_the_gateways_and_are_not_stored(engine: Engine) -> None:
