@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from consumers.kafka import KafkaError, KafkaSettings, read_range
+from consumers.kafka import KafkaError, KafkaSettings, reachable, read_range
 from consumers.record_files import read_file
 from detector.records import parse_time
 from detector.wire import RECORD_BYTES_MAX, RawRecord
@@ -86,6 +86,8 @@ def _read_topic(source: str, bootstrap: KafkaSettings | str | None) -> Iterator[
     topic, start, end = _parse(source)
     if bootstrap is None:
         raise BadSource(f"{source}: no Kafka to read from; set KAFKA_BOOTSTRAP_SERVERS")
+    if not reachable(bootstrap):
+        raise BadSource(f"{source}: no broker answers; check KAFKA_BOOTSTRAP_SERVERS and that Kafka runs")
     try:
         yield from read_range(bootstrap, topic, start, end)
     except (LookupError, KafkaError) as error:

@@ -1,13 +1,16 @@
 """RECORDS: files of every kind, whole and cut off, folders, and ranges of a topic."""
 
 import gzip
+import time
 from pathlib import Path
 
 import pytest
 import zstandard
+from kafka import KafkaProducer
 
+from consumers import topics
 from consumers.records import BadSource, check, read
-from detector.records import CONTENT_TYPE_BATCH
+from detector.records import CONTENT_TYPE_BATCH, format_time
 from detector.wire import RECORD_BYTES_MAX, RawRecord, decode, frame
 
 LINES = [b'{"line":%d}' % number for number in range(1, 8)]
@@ -142,3 +145,25 @@ def test_bad_sources_when_read(tmp_path: Path) -> None:
         everything(tmp_path / "gone.jsonl")
     with pytest.raises(BadSource, match="set KAFKA_BOOTSTRAP_SERVERS"):
         everything("kafka://predictions?from=2026-11-23T12:00:00%2B01:00")
+    with pytest.raises(BadSource, match="no broker answers; check KAFKA_BOOTSTRAP_SERVERS"):
+        list(read("kafka://predictions", "127.0.0.1:1"))
+
+
+def test_topic(kafka: str, topics_prefix: str) -> None:
+    """A range of a real topic: from one time of the broker's until before another; batch records keep their kind."""
+    topics.ensure(kafka, 2, topics_prefix)
+    name = f"{topics_prefix}predictions"
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    times = []
+    for line, kind in zip(LINES, [b"application/json", CONTENT_TYPE_BATCH.encode(), b"application/json"], strict=False):
+        there = producer.send(name, line, partition=0, headers=[("content-type", kind)]).get(timeout=10)
+        times.append(there.timestamp * 1000)
+        while time.time() * 1000 <= there.timestamp:  # the next one is a millisecond later
+            pass
+    producer.close()
+    since, until = format_time(times[1]).replace("Z", "+00:00"), format_time(times[2])
+    batches = list(read(f"kafka://{name}?from={since}&until={until.replace('Z', '%2B00:00')}", kafka))
+    assert batches == [[RawRecord(LINES[1], CONTENT_TYPE_BATCH, times[1], 1)]]
+    assert [len(batch) for batch in read(f"kafka://{name}", kafka, batch_records=2)] == [2, 1]
+    with pytest.raises(BadSource, match="does not exist"):
+        list(read(f"kafka://{name}-not", kafka))
