@@ -6,7 +6,7 @@ import numpy as np
 
 from detector.learning.virtual.pool import QUERIES, Copies, Pool, Rows, VirtualKind
 
-HARD: Final = 0.12  # share of the queries, those with the lowest margins, that reaches the second stage of a cascade
+HARD: Final = (0.08, 0.15)  # share of the queries, those with the lowest margins, that a cascade passes on
 MARGINS_MIN: Final = 0.5  # share of the pool whose margin must be known
 
 Random = np.random.Generator
@@ -17,7 +17,7 @@ def hard(pool: Pool, rng: Random) -> Copies | None:
     known = np.flatnonzero(np.isfinite(pool.margin))
     if len(known) < max(1, MARGINS_MIN * len(pool.margin)):
         return None
-    unsure = known[pool.margin[known] <= np.quantile(pool.margin[known], HARD)]
+    unsure = known[pool.margin[known] <= np.quantile(pool.margin[known], rng.uniform(*HARD))]
     return _from(pool, unsure, rng)
 
 

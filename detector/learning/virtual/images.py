@@ -91,13 +91,14 @@ def patch(pool: Pool, rng: Random) -> Copies:
 
 
 def ramp(pool: Pool, rng: Random) -> Copies:
-    """Make a stress tester: each image in 5 to 9 steps of one rising corruption."""
+    """Make a stress tester: each image in 5 to 9 steps of one rising corruption, of those that the tester has."""
     lengths = runs(rng, 5, 9)
     rows = np.repeat(pool.draw(rng, len(lengths)), lengths)
     images = pool.images(rows)
     begins = np.r_[0, np.cumsum(lengths)]
+    tools = rng.permutation(len(CORRUPTIONS))[: int(rng.integers(1, len(CORRUPTIONS) + 1))]
     for begin, end in pairwise(begins):
-        corrupt = CORRUPTIONS[int(rng.integers(len(CORRUPTIONS)))]
+        corrupt = CORRUPTIONS[int(rng.choice(tools))]
         images[begin:end] = corrupt(images[begin:end], np.linspace(0.1, 1, end - begin)[:, None, None, None], rng)
     return Copies(rows, pool.flat(images))
 
