@@ -63,20 +63,25 @@ def needed(group: Lives, bound: float) -> npt.NDArray[np.int64]:
 @compiled
 def _bisect(counts: Any, bound: float, grid: Any, out: Any) -> None:
     begin, hits, trials = counts
-    process = np.zeros(3)
     for client in range(len(begin) - 1):
         first, last = begin[client], min(begin[client + 1], begin[client] + LIFE_MAX)
         for event in range(hits.shape[1]):
-            if hits[first:last, event].sum() == 0:
-                continue
-            low, high = 0, len(grid)
-            while low < high:
-                middle = (low + high) // 2
-                if _peak(process, hits[first:last, event], trials[first:last, event], grid[middle], bound) <= bound:
-                    high = middle
-                else:
-                    low = middle + 1
-            out[client, event] = low
+            out[client, event] = _place(hits[first:last, event], trials[first:last, event], bound, grid)
+
+
+@compiled
+def _place(hits: Any, trials: Any, bound: float, grid: Any) -> int:
+    if hits.sum() == 0:
+        return 0
+    process = np.zeros(3)
+    low, high = 0, len(grid)
+    while low < high:
+        middle = (low + high) // 2
+        if _peak(process, hits, trials, grid[middle], bound) <= bound:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 @compiled
