@@ -16,6 +16,8 @@ Step = Literal["allow", "perturb", "throttle", "block"]
 class BadPolicy(ValueError):  # noqa: N818  # named for what it says to the operator
     """A policy that cannot be read; the message says which member is wrong and how."""
 
+    for_people = True  # the command line prints the message as it is
+
 
 class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What each standing means at the gateway."""

@@ -30,6 +30,8 @@ Array = npt.NDArray[Any]
 class BadPopulation(ValueError):  # noqa: N818  # named for what it says to the operator
     """A population file that cannot be used; the message says what is wrong with it."""
 
+    for_people = True  # the command line prints the message as it is
+
 
 @dataclass(frozen=True, slots=True)
 class Population:

@@ -27,6 +27,8 @@ Step = Literal["allow", "perturb", "throttle", "block"]
 class BadRecord(ValueError):  # noqa: N818  # named for what it says to the reader
     """A record of ours that cannot be read; the message names the member and the fault."""
 
+    for_people = True  # the command line prints the message as it is
+
 
 def parse_time(text: str) -> int:
     """Return µs since 1970 UTC of an RFC 3339 time. Raises ValueError that says what is wrong with it."""

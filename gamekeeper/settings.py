@@ -15,6 +15,8 @@ from gamekeeper import forms
 class BadSettings(ValueError):  # noqa: N818  # named for what it says to the operator
     """A setting that cannot be used; the message names it, says what is wrong and what would be right."""
 
+    for_people = True  # the command line prints the message as it is
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

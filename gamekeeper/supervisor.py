@@ -22,6 +22,8 @@ SETTLED = 30.0  # s after which a process counts as well again
 class NotReady(RuntimeError):  # noqa: N818  # named for what it says to the operator
     """A process did not become ready in time; the message says which, and where its log is."""
 
+    for_people = True  # the command line prints the message as it is
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:

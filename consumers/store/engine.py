@@ -24,6 +24,8 @@ _FORM = "database: not a SQLAlchemy URL of the form postgresql+psycopg2://user:p
 class BadDatabase(ValueError):  # noqa: N818  # named for what it says to the operator
     """A database setting that cannot be used; the message says what is wrong, without the password."""
 
+    for_people = True  # the command line prints the message as it is
+
 
 def connect(url: str, schema: str = DEFAULT_SCHEMA, name: str = "gamekeeper") -> Engine:
     """Return an engine whose connections see `schema` only, in UTC. Nothing is connected yet.

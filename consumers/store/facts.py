@@ -18,6 +18,8 @@ class Fenced(RuntimeError):  # noqa: N818  # named for what happened
 class Missing(LookupError):  # noqa: N818  # named for what happened
     """What was named does not exist; the message says so to a person."""
 
+    for_people = True  # the command line prints the message as it is
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -24,6 +24,8 @@ _LOCK = "gamekeeper migrate"
 class TooOld(RuntimeError):  # noqa: N818  # named for what it says to the operator
     """A server older than this program can use."""
 
+    for_people = True  # the command line prints the message as it is
+
 
 def upgrade(url: str, schema: str = DEFAULT_SCHEMA, to: str = "head") -> list[str]:
     """Bring `schema` to the newest version, making it if it is not there.

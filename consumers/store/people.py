@@ -20,6 +20,8 @@ LABELS = ("false-positive", "true-positive", "authorised-test")
 class Exempt(RuntimeError):  # noqa: N818  # named for what it says to the person
     """Who is on the allowlist cannot be acted against; the message says what to do first."""
 
+    for_people = True  # the command line prints the message as it is
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

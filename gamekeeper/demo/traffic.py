@@ -22,6 +22,8 @@ _PAUSE = 0.25  # s before such a try
 class Broken(RuntimeError):  # noqa: N818  # named for what it says to whoever runs the demo
     """The gateway gave an answer that a client cannot use; the message says which."""
 
+    for_people = True  # the command line prints the message as it is
+
 
 @dataclass(slots=True)
 class Visitor:

@@ -21,6 +21,8 @@ LOWEST_PORT, PORTS = 15_000, 17_000  # below the kernel's range for outgoing con
 class EmbeddedError(Exception):
     """An embedded part cannot run; the message says what is missing and what to do."""
 
+    for_people = True  # the command line prints the message as it is
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
