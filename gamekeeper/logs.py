@@ -22,6 +22,7 @@ def configure(form: str, level: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
+    logging.getLogger("kafka").setLevel(logging.ERROR)  # warns of its own event loop whenever the machine is busy
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
 
 
