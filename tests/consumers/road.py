@@ -60,7 +60,7 @@ class Road:
             return [tuple(row) for row in connection.execute(text(query))]
 
     @contextmanager
-    def process(self, what: str = "detect", **told: Any) -> Iterator["subprocess.Popen[bytes]"]:
+    def process(self, what: str = "detect", **told: Any) -> Iterator[subprocess.Popen[bytes]]:
         """Run a process of ours; it is gone at the end of the block, whatever happens."""
         base = {"kafka": self.kafka, "database": self.database, "prefix": self.prefix, **self.more}
         argument = msgspec.json.encode({**base, **told}).decode()

@@ -2,8 +2,12 @@
 
 import signal
 import socket
+import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import httpx
 import numpy as np
@@ -64,13 +68,12 @@ def in_force(road: Road) -> bool:
     return bool(road.one("SELECT count(*) FROM in_force") == 2)
 
 
-def begin(road: Road, streams: Streams) -> list[tuple[str, bytes]]:
-    """Bring the population into force before the first record, and return the records."""
-    with road.process() as process:
+@contextmanager
+def detecting(road: Road, **told: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `detect`; inside the block the population is in force, so that an oracle knows from which record on."""
+    with road.process("detect", **told) as process:
         until(lambda: in_force(road))
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(STOP_SECONDS) == 0
-    return interleaved(streams)
+        yield process
 
 
 def assert_exact(road: Road, streams: Streams, population: Population) -> None:
@@ -86,8 +89,8 @@ def assert_exact(road: Road, streams: Streams, population: Population) -> None:
 def test_from_record_to_verdict(road: Road, plane: Population) -> None:
     """Records in, verdicts and decisions in Postgres; SIGTERM ends it with 0 in time and it has left the group."""
     streams = crowd()
-    records = begin(road, streams)
-    with road.process() as process:
+    records = interleaved(streams)
+    with detecting(road) as process:
         written = road.write(records)
         until(lambda: road.read() == written)
         process.send_signal(signal.SIGTERM)
@@ -103,14 +106,14 @@ def test_from_record_to_verdict(road: Road, plane: Population) -> None:
 def test_killed_in_mid_stream(road: Road, plane: Population) -> None:
     """Kill -9 at two points of the stream: the next one goes on, nothing is lost and nothing comes twice."""
     streams = crowd()
-    records = begin(road, streams)
+    records = interleaved(streams)
     thirds = [records[at : at + len(records) // 3] for at in range(0, len(records), len(records) // 3)]
     written = 0
     for part in thirds:
-        with road.process() as process:
+        with detecting(road) as process:
             before = road.read()
             written += road.write(part)
-            until(lambda before=before: road.read() > before)
+            until(partial(_read_more, road, before))
             process.send_signal(signal.SIGKILL)
     with road.process():
         until(lambda: road.read() == written)
@@ -120,10 +123,10 @@ def test_killed_in_mid_stream(road: Road, plane: Population) -> None:
 def test_another_owner_fences(road: Road, plane: Population) -> None:
     """Somebody claims the partitions from under a running process: it drops them, claims again, and stays exact."""
     streams = crowd()
-    records = begin(road, streams)
+    records = interleaved(streams)
     topic = road.topics.predictions
     identity = room.topic_id(road.kafka, topic) or ""
-    with road.process():
+    with detecting(road):
         half = len(records) // 2
         written = road.write(records[:half])
         until(lambda: road.read() == written)
@@ -137,9 +140,9 @@ def test_another_owner_fences(road: Road, plane: Population) -> None:
 def test_a_sleeper_writes_nothing(road: Road, plane: Population) -> None:
     """A process that sleeps past its session loses its partitions; when it wakes, nothing is written twice."""
     streams = crowd()
-    records = begin(road, streams)
+    records = interleaved(streams)
     half = len(records) // 2
-    with road.process() as sleeper:
+    with detecting(road) as sleeper:
         written = road.write(records[:half])
         until(lambda: road.read() == written)
         sleeper.send_signal(signal.SIGSTOP)
@@ -148,7 +151,7 @@ def test_a_sleeper_writes_nothing(road: Road, plane: Population) -> None:
             until(lambda: road.read() == written)
             sleeper.send_signal(signal.SIGCONT)
             sleeper.send_signal(signal.SIGTERM)
-            assert sleeper.wait(STOP_SECONDS) == 0
+            assert sleeper.wait(2 * STOP_SECONDS) == 0  # it first has to find out that its session is over
             other.send_signal(signal.SIGTERM)
             assert other.wait(STOP_SECONDS) == 0
     assert_exact(road, streams, plane)
@@ -157,11 +160,11 @@ def test_a_sleeper_writes_nothing(road: Road, plane: Population) -> None:
 def test_a_poisonous_query_is_set_aside(road: Road, plane: Population) -> None:
     """The detector fails at one client's queries: they are kept with the error, and everybody else is judged."""
     streams = crowd(honest=2, thieves=1)
-    records = begin(road, streams)
+    records = interleaved(streams)
     poison = list(traffic.records(POISON, traffic.ordinary(POISON, 2)))
     middle = len(records) // 2
     records[middle:middle] = [(POISON, record) for record in poison]
-    with road.process(fragile=True):
+    with detecting(road, fragile=True):
         written = road.write(records)
         until(lambda: road.read() == written)
     aside = road.rows("SELECT reason, head FROM unreadable")
@@ -222,10 +225,9 @@ def test_cold_counts_and_a_population_comes_into_force(cold_road: Road, plane: P
 
 def test_a_lift_is_heard(road: Road) -> None:
     """A person lifts a blocked client: its standing ends, also when it was not in memory."""
-    thief = {"thief": list(traffic.records("thief", traffic.bisecting("thief", 32)))}
-    records = begin(road, thief)
-    with road.process():
-        road.write(records)
+    records = list(traffic.records("thief", traffic.bisecting("thief", 32)))
+    with detecting(road):
+        road.write(("thief", record) for record in records)
         until(lambda: len(stored(road)) == 1)
     with road.process():
         people.lift(road.engine, Scope.CLIENT, "thief", traffic.MODEL, people.Said("ana", "a test of ours"), Channels())
@@ -241,6 +243,10 @@ def test_health_and_metrics(road: Road) -> None:
         until(lambda: road.read() == written)
         until(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").json() == {"status": "ok"})
         assert f"gamekeeper_queries_read_total {written}.0" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+
+
+def _read_more(road: Road, before: int) -> bool:
+    return road.read() > before
 
 
 def _free_port() -> int:

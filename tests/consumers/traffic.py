@@ -25,7 +25,8 @@ def answer(inputs: Floats) -> Floats:
     """Return the model's probabilities."""
     logits = (inputs - 0.5) @ _PLANES * 2
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    shares: Floats = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
 
 
 def ordinary(client: str, queries: int) -> Floats:
@@ -63,8 +64,8 @@ def records(client: str, inputs: Floats) -> Iterator[bytes]:
                 time=format_time(START + number * STEP),
                 model=MODEL,
                 client=client,
-                input=Input(shape=SHAPE, dtype="float32", data=one.tobytes()),
-                output=Output(probabilities=tuple(probabilities.tolist())),
+                input=Input(shape=list(SHAPE), dtype="float32", data=one.tobytes()),
+                output=Output(probabilities=probabilities.tolist()),
             )
         )
 
