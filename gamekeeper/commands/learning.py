@@ -62,8 +62,13 @@ def replay(  # noqa: PLR0913, PLR0917  # one parameter an option of the command 
 
     said = () if feedback is None else again.read_feedback(feedback)
     outputs = again.Outputs(verdicts=verdicts, clients=clients, unreadable=unreadable)
-    options = again.Options(feedback=said, bootstrap=settings.kafka_bootstrap_servers or None)
-    totals = again.replay(records, known, wanted, outputs, options)
+    with Console(stderr=True).status("reading") as status:
+
+        def progress(totals: again.Totals) -> None:
+            status.update(f"{totals.read:,} read, {totals.unreadable:,} unreadable")
+
+        options = again.Options(said, settings.kafka_bootstrap_servers or None, progress=progress)
+        totals = again.replay(records, known, wanted, outputs, options)
     typer.echo(
         f"{totals.read:,} read, {totals.scored:,} scored, {totals.counted:,} counted only, "
         f"{totals.unreadable:,} unreadable",
