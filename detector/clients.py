@@ -46,6 +46,7 @@ PER_EVENT: Final = (
     Field("strong", "f8", (3,), NOTHING),  # against the higher ceiling
     Field("strong_peak", "f8"),
 )
+OPEN: Final = ("open_hits", "open_trials")
 PER_SIGNAL: Final = (Field("level", "f8", (), NOTHING), Field("peak", "f8"))  # nats: now, and the running maximum
 
 
@@ -148,11 +149,16 @@ class Table:
         self.head["age"][slot] = 0
 
     def begin(self, slot: int) -> None:
-        """Begin fresh e-processes: no evidence so far, the open window's included. The memory of queries stays."""
+        """Begin fresh e-processes: no evidence so far. The memory of queries and the open window stay."""
         for field in (*PER_EVENT, *PER_SIGNAL):
-            if field.name in self.evidence:
+            if field.name in self.evidence and field.name not in OPEN:
                 self.evidence[field.name][slot] = field.initial
         self.head["age"][slot] = 0
+
+    def discard(self, slot: int) -> None:
+        """Forget what the open window has counted so far; its queries still count towards its length."""
+        for name in OPEN:
+            self.evidence[name][slot] = 0
 
     def _append(self, slot: int) -> None:
         if slot == len(self.head["seed"]):

@@ -1,4 +1,4 @@
-"""Evidence: from hits and trials of events to kinds of evidence, bounds and a score.
+"""Evidence: from hits and trials of events to kinds of evidence and their bounds.
 
 Each event with ceiling p0 feeds an e-process: a mixture over three alternatives and over every window in which
 an attack might have begun. While the event's conditional probability stays at or below p0, the chance that the process
@@ -89,23 +89,6 @@ def log_mean(process: Logs) -> float:  # pragma: no cover  # compiled
     for value in process.flat:
         total += math.exp(value - top)
     return top + math.log(total / process.size)
-
-
-def score(kinds: Logs, strong: Logs, open_pair: bool, bounds: Thresholds) -> float:
-    """Return 0..1, growing with evidence; 1 means that a block's bound is passed.
-
-    Half of it is for the strongest kind against the bound of suspicion, half for the way to a block.
-    `kinds` f8[kinds] and `strong` f8[4] are running maxima in nats. `open_pair` False: the two strongest kinds
-    both speak of the distribution while the population is gated, so that no pair can block.
-    """
-    ranked = np.sort(kinds)[::-1]
-    second = float(ranked[1]) if open_pair and len(ranked) > 1 else 0.0
-    way = max(second / bounds.pair, float(np.max(strong, initial=0.0)) / bounds.strong)
-    return 0.5 * _share(float(ranked[0]) / bounds.one) + 0.5 * _share(way)
-
-
-def _share(value: float) -> float:
-    return min(max(value, 0.0), 1.0)
 
 
 def sentence(readings: Sequence[Reading]) -> str:

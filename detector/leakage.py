@@ -22,7 +22,8 @@ ALPHA: Final = 1e-3  # ridge penalty
 def estimate(population: Population, scene: npt.NDArray[Any], label: npt.NDArray[Any]) -> float | None:
     """Return the share 0..1 of ordinary queries that a surrogate of the client's answers labels as the model does.
 
-    `scene` f4[24, k] are the principal axes of the k remembered queries with the labels i8[k]. None: not enough known.
+    `scene` f4[24, k] are the principal axes of the k remembered queries with the labels i8[k] (-1: left out).
+    None: not enough known.
     """
     axes, answers = population.arrays.get("reservoir_ux"), population.arrays.get("reservoir_label")
     known = label >= 0

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from detector import evidence, judge, leakage, snapshot
 from detector.clients import Table
@@ -63,7 +64,8 @@ class Post:
                 continue
             row = int(closed.row[at])
             where = (int(closed.queries[at]), int(queries.place[row]), int(queries.row[row]))
-            verdicts.append(self._verdict(slot, push, when, where))
+            leaked = self._leaked(closed.scene[at], closed.scene_label[at])
+            verdicts.append(self._verdict(slot, push, (when, leaked), where))
             # a window that spans the end of a standing holds queries asked before it: it is not weighed
             at += 1
 
@@ -77,20 +79,22 @@ class Post:
         seconds = self.policy.seconds(Standing.WATCHED, int(head["episode"][slot]))
         head["expires"][slot] = when + seconds * 1_000_000
 
-    def _verdict(self, slot: int, push: Push, when: int, where: tuple[int, int, int]) -> Verdict:
-        """Move a client as the table says and return the verdict; `where`: its queries, the place and the row."""
+    def _verdict(self, slot: int, push: Push, then: tuple[int, float | None], where: tuple[int, int, int]) -> Verdict:
+        """Move a client as the table says; `then`: time and leakage, `where`: its queries, the place and the row."""
         head = self.table.head
         previous = STANDINGS[head["standing"][slot]]
         standing, episode = move(previous, push), int(head["episode"][slot])
         cause = {Push.EXPIRY: Cause.EXPIRY, Push.LIFT: Cause.LIFT}.get(push, Cause.EVIDENCE)
         head["serial"][slot] += 1
-        told = self.leakage(slot)
-        head["leakage"][slot] = math.nan if told is None else told
-        verdict = self._worded(slot, (previous, standing, cause), when, where)
+        head["leakage"][slot] = math.nan if then[1] is None else then[1]
+        verdict = self._worded(slot, (previous, standing, cause), then[0], where)
         self._settle(slot, verdict)
         if standing is Standing.CLEAR:
             head["episode"][slot] = episode + 1
+            # a batch is folded before it is judged: at a closed window the open counts belong to later queries
             self.table.begin(slot)
+            if push is Push.LIFT:
+                self.table.discard(slot)
         return verdict
 
     def _worded(
@@ -138,7 +142,8 @@ class Post:
         if slot is None or feedback.what not in LIFTING or self.table.head["standing"][slot] == 0:
             return []
         self.table.dirty.add(slot)
-        return [self._verdict(slot, Push.LIFT, feedback.at, (int(self.table.head["queries"][slot]), -1, 0))]
+        queries = int(self.table.head["queries"][slot])
+        return [self._verdict(slot, Push.LIFT, (feedback.at, self.leakage(slot)), (queries, -1, 0))]
 
     def score(self, slot: int) -> float:
         """Return 0..1, rounded so that it reads the same everywhere."""
@@ -149,11 +154,13 @@ class Post:
 
     def leakage(self, slot: int) -> float | None:
         """Return how well the client could imitate the model by now; None: not enough known."""
-        if self.population is None:
+        if self.table.light:
             return None
         held = self.table.columns["memory"]
-        used = held["ordinal"][slot] >= 0
-        return leakage.estimate(self.population, held["ux"][slot][:, used], held["label"][slot][used])
+        return self._leaked(held["ux"][slot], np.where(held["ordinal"][slot] >= 0, held["label"][slot], -1))
+
+    def _leaked(self, scene: npt.NDArray[Any], label: npt.NDArray[Any]) -> float | None:
+        return None if self.population is None else leakage.estimate(self.population, scene, label)
 
     def _readings(self, slot: int) -> tuple[Reading, ...]:
         if self._judge is None:

@@ -1,32 +1,79 @@
-"""Warm: compile the kernels, or load them from numba's cache, before the first query comes."""
+"""Compiling every loop once, so that a fresh machine's first queries need not wait for it."""
+
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from detector import evidence, geometry
 from detector.detector import Detector
 from detector.policy import Policy
-from detector.query import Queries
+from detector.population import Population
+from detector.query import Queries, Shape
+from detector.signals import EVENTS
+
+_ASKED = 40  # queries: two windows and a half
 
 
 def warm() -> None:
-    """Fold one made-up query."""
-    Detector(Policy(), {}).assess(_query())
+    """Compile the detector's loops and keep the machine code in numba's cache. Takes a minute, later a second."""
+    for shape in ((8, 8), (8,)):
+        population = _population(shape)
+        Detector(Policy(), {population.model: population}).assess(_queries(population))
+    evidence.log_e(1.0, 2.0, 0.5, 0.1)
 
 
-def _query() -> Queries:
-    one = np.zeros(1, np.int64)
-    return Queries(
+def _population(shape: Shape) -> Population:
+    """Return a population that makes all signals speak; what they say means nothing."""
+    size, width = int(np.prod(shape)), geometry.layout(shape).coarse
+    axes = geometry.components(width)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "offset": np.zeros(size, np.float32),
+        "scale": np.ones(size, np.float32),
+        "coords": geometry.coordinates("warm", np.ones(size, np.bool_)),
+        "coord_scale": np.ones(min(size, geometry.COORDS), np.float32),
+        "levels": np.arange(size, dtype=np.float32),
+        "levels_start": np.arange(size + 1, dtype=np.int32),
+        "pca_mean": np.zeros(width, np.float32),
+        "pca": np.eye(width, axes, dtype=np.float32),
+        "ux_sd": np.ones(axes, np.float32),
+        "surrogate": np.ones((geometry.RELU + axes + 1, 2), np.float32),
+        "labels": np.arange(2),
+        "cells": np.eye(2, axes, dtype=np.float32),
+    }
+    return Population(
         model="warm",
+        shape=shape,
+        clients=1,
+        known=1,
+        queries=1,
+        oldest=1,
+        since=0,
+        until=1,
+        gated=True,
+        numbers={"r": 0.5, "udist": 1.0, "con": 0.3},
+        ceilings={event.name: 0.5 for event in EVENTS},
+        strong={event.name: 0.5 for event in EVENTS if event.strong},
+        arrays=arrays,
+    )
+
+
+def _queries(population: Population) -> Queries:
+    size = int(np.prod(population.shape))
+    rows = np.arange(_ASKED)
+    return Queries(
+        model=population.model,
         clients=("warm",),
         tenants=(None,),
-        client=one.astype(np.int32),
-        time=one,
-        id=np.zeros((1, 2), np.uint64),
-        scored=one == 0,
-        has_input=one != 0,
-        input=None,
-        label=one,
-        margin_low=one.astype(np.float32),
-        margin_high=one.astype(np.float32),
-        place=one,
-        row=one.astype(np.int32),
+        client=np.zeros(_ASKED, np.int32),
+        time=rows.astype(np.int64),
+        id=np.stack([rows, rows], axis=1).astype(np.uint64),
+        scored=np.ones(_ASKED, np.bool_),
+        has_input=np.ones(_ASKED, np.bool_),
+        input=np.sin(np.arange(_ASKED * size, dtype=np.float32)).reshape(_ASKED, size),
+        label=rows.astype(np.int64) % 2,
+        margin_low=np.full(_ASKED, 0.5, np.float32),
+        margin_high=np.full(_ASKED, 0.5, np.float32),
+        place=rows.astype(np.int64),
+        row=np.zeros(_ASKED, np.int32),
     )

@@ -81,6 +81,25 @@ class Cut(NamedTuple):
     ends: npt.NDArray[np.float32]  # [m, 3] label entropy, cell entropy, mean margin; NaN unknown
 
 
+def closings(columns: Columns, slot: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return for each query which of the windows that close in this batch it closes, i8[n]; -1: none."""
+    window = columns["labels"].shape[1]
+    out = np.full(len(slot), -1, np.int64)
+    _closings(columns["filled"].copy(), slot, window, out)
+    return out
+
+
+@compiled
+def _closings(filled: Any, slot: Any, window: int, out: Any) -> None:
+    closed = 0
+    for row in range(slot.shape[0]):
+        filled[slot[row]] += 1
+        if filled[slot[row]] >= window:
+            filled[slot[row]] = 0
+            out[row] = closed
+            closed += 1
+
+
 def cut(columns: Columns, windows: npt.NDArray[np.int64], seen: Seen, tally: Tally) -> Cut:
     """Add the queries to their clients' open windows and return those that close."""
     held = Open(*(columns[name] for name in Open._fields))

@@ -13,6 +13,7 @@ from detector import features, memory, window_fold
 from detector.clients import IDS, Table
 from detector.compiled import compiled
 from detector.features import Features
+from detector.geometry import SCENE
 from detector.population import Population
 from detector.query import Queries
 from detector.signals import EVENTS, QUERY_EVENTS, ROW, SIGNALS, SPANS
@@ -32,6 +33,8 @@ class Closed:
     hits: npt.NDArray[np.uint16]  # [m, E]
     trials: npt.NDArray[np.uint16]  # [m, E] 0: nothing is known of the event
     rows: npt.NDArray[np.float32]  # [m, R] columns of `signals.ROW`, each 0..1 or NaN
+    scene: npt.NDArray[np.float32]  # [m, 24, 64] what was remembered then; [m, 24, 0] without a reservoir
+    scene_label: npt.NDArray[np.int64]  # [m, 64]; -1: no query, or its label is unknown
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -60,12 +63,14 @@ class Watch:
         rows = np.flatnonzero(fresh)
         if self.population is None or len(rows) == 0:
             return _nothing()
-        batch = self._batch(self.population, queries.take(rows), slot[rows])
+        closing = window_fold.closings(self.table.columns["window"], slot[rows])
+        held = memory.held(closing, wanted="reservoir_ux" in self.population.arrays)
+        batch = self._batch(self.population, queries.take(rows), slot[rows], held)
         hit, trial = self._signals(self.population, batch)
         cut = self._cut(batch, hit, trial)
         row = rows[cut.row]
         counts = (cut.hits.astype(np.uint16), cut.trials.astype(np.uint16))
-        closed = Closed(cut.slot, cut.window, row, counted[row], *counts, _rows(cut))
+        closed = Closed(cut.slot, cut.window, row, counted[row], *counts, _rows(cut), *_remembered(held, len(row)))
         return judge(self.population, closed)
 
     def _slots(self, queries: Queries) -> tuple[npt.NDArray[np.int64], dict[int, str | None]]:
@@ -87,7 +92,7 @@ class Watch:
         _count(columns, (slot, np.array(queries.time), ids, scored), (counted, fresh))
         return counted, fresh
 
-    def _batch(self, population: Population, queries: Queries, slot: npt.NDArray[np.int64]) -> Batch:
+    def _batch(self, population: Population, queries: Queries, slot: npt.NDArray[np.int64], held: memory.Held) -> Batch:
         """Return the scored queries with their features and what they are to their clients' earlier ones."""
         scales = memory.scales(population)
         label = np.array(queries.label)
@@ -96,7 +101,7 @@ class Watch:
             has_input[:] = False
         seen = self._features(queries, has_input, label)
         asked = memory.asked(slot, has_input, label, seen)
-        related = memory.relate(self.table.columns["memory"], self.table.head["seed"], asked, scales)
+        related = memory.relate(self.table.columns["memory"], self.table.head["seed"], asked, scales, held)
         return Batch(
             slot=slot,
             label=label,
@@ -159,10 +164,17 @@ def _rows(cut: window_fold.Cut) -> npt.NDArray[np.float32]:
     return rows
 
 
+def _remembered(held: memory.Held, windows: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    if len(held.scene) == windows:
+        return held.scene, held.label
+    return np.zeros((windows, SCENE, 0), np.float32), np.zeros((windows, 0), np.int64)
+
+
 def _nothing() -> Closed:
     none = np.zeros(0, np.int64)
     counts = np.zeros((0, len(EVENTS)), np.uint16)
-    return Closed(none, none, none, none, counts, counts, np.zeros((0, len(ROW)), np.float32))
+    scene = (np.zeros((0, SCENE, 0), np.float32), np.zeros((0, 0), np.int64))
+    return Closed(none, none, none, none, counts, counts, np.zeros((0, len(ROW)), np.float32), *scene)
 
 
 @compiled

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.evidence import ALTERNATIVES, advance, log_mean, log_weight, score, thresholds
+from detector.evidence import ALTERNATIVES, advance, log_mean, log_weight, thresholds
 
 
 def _plain(hits: list[int], trials: int, p0: float) -> float:
@@ -62,14 +62,3 @@ def test_budgets_of_all_episodes_sum_to_alpha() -> None:
         spent += (kinds - 1) * math.exp(-bounds.pair) + 4 * math.exp(-bounds.strong)
 
     assert spent == pytest.approx(0.001, rel=1e-6)
-
-
-@given(st.lists(st.floats(-5, 40), min_size=9, max_size=9), st.integers(0, 8), st.floats(0, 10))
-def test_score_grows_with_evidence(kinds: list[float], which: int, more: float) -> None:
-    """More evidence in one kind never lowers the score, and it stays within 0..1."""
-    bounds, strong = thresholds(0.001, 1, 9), np.zeros(4)
-    before = score(np.array(kinds), strong, open_pair=True, bounds=bounds)
-    kinds[which] += more
-    after = score(np.array(kinds), strong, open_pair=True, bounds=bounds)
-
-    assert 0.0 <= before <= after <= 1.0
