@@ -18,6 +18,7 @@ TREES: Final = 25
 HEIGHT: Final = 8
 WINDOW: Final = 1_000  # rows after which the trees' new counts serve
 ROWS_MIN: Final = 250  # fewer ordinary windows say nothing
+KNOWN: Final = 0.5  # of a row's columns; trees that were asked of less would answer for the population
 SEED: Final = 7  # any; fixed, so that every process grows the same trees
 QUANTILES: Final = {"odd98": 0.98, "odd998": 0.998}
 
@@ -92,7 +93,7 @@ def _threshold(population: Population, name: str) -> float:
 
 
 def _read(rows: _Rows, population: Population) -> list[tuple[Flags, Flags]]:
-    odd = scores(population, rows)
+    odd = np.where(np.mean(~np.isnan(rows), axis=1) >= KNOWN, scores(population, rows), np.float32(np.nan))
     return [(odd > _threshold(population, name), np.asarray(known(odd), np.bool_)) for name in QUANTILES]
 
 

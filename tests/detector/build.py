@@ -90,7 +90,8 @@ def life(kind: Kind, number: int, count: int, past: bool = False) -> Queries:
     margin = (ranked[:, -1] - ranked[:, -2]).astype(np.float32)
     name = f"{kind.name} {number}{' past' if past else ''}"
     inputs = np.ascontiguousarray(learnt.inputs.reshape(len(learnt), SIZE), np.float32)
-    return queries(name, inputs, learnt.answers.labels, margin_low=margin, margin_high=margin)
+    whole = queries(name, inputs, learnt.answers.labels, margin_low=margin, margin_high=margin)
+    return whole.take(slice(0, count))  # the last request may have held more
 
 
 @functools.cache

@@ -1,0 +1,127 @@
+"""What every signal must pass; the registry says which signals there are."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from detector.clients import Table
+from detector.population import Population
+from detector.signals import EVENTS, KINDS, ROW, SIGNALS, SPANS
+from detector.signals.base import Batch, Counts, Flags, Signal
+from detector.windows import Watch
+from tests.detector import build
+
+COUNT = 96
+BYTES_MAX = 8_192  # of one signal's section: a slot holds ten of them
+FOLDS = [signal for signal in SIGNALS if signal.fold]
+READS = [signal for signal in SIGNALS if signal.read]
+
+
+@pytest.fixture(scope="module")
+def batch() -> Batch:
+    """Return a thief's queries with everything that signals read."""
+    return _batch(build.population())
+
+
+def _batch(population: Population) -> Batch:
+    caught: list[Batch] = []
+
+    class Catching(Watch):
+        def _signals(self, population: Population, batch: Batch) -> tuple[Flags, Flags]:
+            caught.append(batch)
+            return super()._signals(population, batch)
+
+    Catching(population, 16).fold(build.life(build.THIEVES[0], 3, COUNT))
+    return caught[0]
+
+
+def _fold(signal: Signal, table: Table, batch: Batch) -> npt.NDArray[np.bool_]:
+    assert signal.fold is not None
+    told = signal.fold(batch, table.columns[signal.name], build.population())
+    return np.array([[np.broadcast_to(flags, len(batch)) for flags in pair] for pair in told])
+
+
+def _part(batch: Batch, rows: slice) -> Batch:
+    return Batch(**{field.name: getattr(batch, field.name)[rows] for field in fields(batch)})
+
+
+def _table() -> Table:
+    table = Table(16)
+    table.slot("a client")
+    return table
+
+
+def test_names_and_kinds_are_unique() -> None:
+    """An event has one name, belongs to its signal's kind, and a kind speaks either of distribution or mechanism."""
+    assert len({event.name for event in EVENTS}) == len(EVENTS)
+    assert len(set(KINDS)) == len(KINDS) == len(SPANS)
+    for signal in SIGNALS:
+        assert {event.kind for event in signal.events} == {signal.name}
+        assert len({event.group for event in signal.events}) == 1
+
+
+@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)
+def test_explains_itself(signal: Signal) -> None:
+    """A signal names its source, and says in one sentence with numbers what it saw and what is ordinary."""
+    for event in range(len(signal.events)):
+        count = np.full(len(signal.events), 7)
+        sentence = signal.because(Counts(count, count * 2, np.full(len(signal.events), 0.25), event))
+
+        assert "7 of 14" in sentence
+        assert "ordinary clients: at most 25.0%" in sentence
+    assert signal.source
+
+
+@pytest.mark.parametrize("signal", FOLDS, ids=lambda signal: signal.name)
+def test_unknown_is_not_zero(signal: Signal, batch: Batch) -> None:
+    """A query without input, label and probabilities is no trial of anything."""
+    nan = np.full(len(batch), np.nan, np.float32)
+    unknown: dict[str, Any] = {
+        name: nan for name in ("margin_low", "margin_high", "tex", "dc", "res", "sm", "dflip", "dmin", "changed")
+    }
+    for name in ("has_input", "base_same", "lattice", "related", "repeat", "trial", "fresh"):
+        unknown[name] = np.zeros(len(batch), np.bool_)
+    unknown |= {"label": np.full(len(batch), -1), "cell": np.full(len(batch), -1, np.int32)}
+    blank = replace(batch, **unknown)
+
+    assert not _fold(signal, _table(), blank)[:, 1].any()
+
+
+@pytest.mark.parametrize("signal", READS, ids=lambda signal: signal.name)
+def test_unknown_windows_are_not_zero(signal: Signal) -> None:
+    """A window of which nothing is known is no trial."""
+    assert signal.read is not None
+    blank = np.full((3, len(ROW)), np.nan, np.float32)
+
+    assert not np.any([trial for _, trial in signal.read(blank, build.population())])
+
+
+@pytest.mark.parametrize("signal", FOLDS, ids=lambda signal: signal.name)
+def test_judged_before_learnt(signal: Signal, batch: Batch) -> None:
+    """What a query is said to be depends on no later query, and the same queries say the same."""
+    whole = _fold(signal, _table(), batch)
+    for count in (1, 17, 64):
+        assert np.array_equal(_fold(signal, _table(), _part(batch, slice(0, count))), whole[:, :, :count])
+    assert np.array_equal(_fold(signal, _table(), batch), whole)
+
+
+@pytest.mark.parametrize("signal", FOLDS, ids=lambda signal: signal.name)
+def test_snapshot_resumes_exactly(signal: Signal, batch: Batch) -> None:
+    """A section that was copied to another slot goes on as if nothing had happened."""
+    whole, first, second = _fold(signal, _table(), batch), _table(), _table()
+    _fold(signal, first, _part(batch, slice(0, 50)))
+    for name, column in first.columns[signal.name].items():
+        second.columns[signal.name][name][0] = column[0]
+
+    assert np.array_equal(_fold(signal, second, _part(batch, slice(50, None))), whole[:, :, 50:])
+
+
+@pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)
+def test_memory_is_bounded(signal: Signal) -> None:
+    """A signal's section has a fixed size that a slot can hold."""
+    section = next(section for section in _table().sections if section.name == signal.name)
+
+    assert section.dtype.itemsize <= BYTES_MAX

@@ -1,0 +1,64 @@
+"""Snapshots: exact, small, and an upgrade of one signal loses that signal's memory only."""
+
+import msgspec
+import pytest
+import zstandard
+
+from detector import snapshot
+from detector.clients import Table
+from detector.detector import Detector
+from detector.policy import Policy
+from tests.detector import build
+
+
+def _held() -> bytes:
+    detector = Detector(Policy(), {build.MODEL: build.population()})
+    detector.assess(build.life(build.THIEVES[0], 4, 40))
+    return detector.changed()[0].data
+
+
+def _table() -> Table:
+    table = Table(16)
+    table.slot("a client")
+    return table
+
+
+def test_round_trip() -> None:
+    """A slot that was read from bytes gives the same bytes."""
+    table, data = _table(), _held()
+    snapshot.unpack(table, 0, data, same_population=True)
+
+    assert snapshot.pack(table, 0) == data
+    assert len(data) < 48 * 1024
+
+
+def test_an_upgraded_signal_starts_as_unknown() -> None:
+    """A section of another version is left out and counted; standing, serial and other signals stay."""
+    document = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(_held()))
+    document["sections"]["line"][0] += 1
+    document["head"]["of a later version"] = 1
+    table = _table()
+    snapshot.unpack(table, 0, zstandard.compress(msgspec.msgpack.encode(document)), same_population=True)
+
+    assert table.columns["line"]["peak"][0] == 0.0
+    assert table.columns["line"]["asked"][0] == 0
+    assert table.head["unknown"][0] == 1
+    assert (table.head["standing"][0], table.head["serial"][0]) == (3, 1)
+    assert table.columns["memory"]["kept"][0] > 0
+
+
+def test_another_population_keeps_the_head_only() -> None:
+    """What was seen through another population is left behind; standing, serial and counts stay."""
+    table = _table()
+    snapshot.unpack(table, 0, _held(), same_population=False)
+
+    assert (table.head["standing"][0], table.head["queries"][0]) == (3, 40)
+    assert table.columns["memory"]["kept"][0] == 0
+    assert table.columns["line"]["peak"][0] == 0.0
+
+
+@pytest.mark.parametrize("data", [b"", b"no zstd", zstandard.compress(b"\xc1"), zstandard.compress(b"\x80")])
+def test_damaged_bytes_are_refused(data: bytes) -> None:
+    """Bytes that are no snapshot raise the one error that says so."""
+    with pytest.raises(snapshot.BadSnapshot, match="snapshot"):
+        snapshot.unpack(_table(), 0, data, same_population=True)
