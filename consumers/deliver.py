@@ -26,8 +26,8 @@ from consumers.channels.topic import Topic
 from consumers.channels.webhook import Webhook
 from consumers.clock import keep_time
 from consumers.health import Health
-from consumers.kafka import KafkaSettings, Producer, Topics
-from consumers.store import outbox
+from consumers.kafka import KafkaError, KafkaSettings, Producer, Tail, Topics
+from consumers.store import gateways, outbox
 from consumers.store.engine import connect
 from consumers.store.facts import Channels
 from consumers.store.leader import leading
@@ -95,6 +95,7 @@ def _tasks(settings: DeliverSettings, post: "Post", producer: Producer) -> dict[
     tasks: dict[str, Callable[[], None]] = {
         "leader": partial(post.lead, Lane("leader", topics, KAFKA_BATCH), settings.channels)
     }
+    tasks["gateways"] = partial(post.hear_gateways, Tail(settings.kafka, settings.topics.gateway_status))
     endpoints: list[tuple[str, Push | Webhook]] = [("push", push) for push in settings.pushes]
     endpoints += [("webhook", webhook) for webhook in settings.webhooks]
     for kind, endpoint in endpoints:
@@ -164,8 +165,26 @@ class Post:
             settled = settlement(kind, delivery.attempts, outcome)
             outbox.settle(self._engine, delivery.id, settled)
             _tell(delivery, settled)
-        self._health.fine(lane.name)
+        if away is None:
+            self._health.fine(lane.name)
+        else:
+            self._health.fault(lane.name, away.why)
         return len(claimed)
+
+    def hear_gateways(self, tail: Tail) -> None:
+        """Keep what gateways say of themselves, until asked to stop. Raises SQLAlchemyError."""
+        while not self._stop.is_set():
+            try:
+                said = tail.poll(EAR_SECONDS)
+            except (KafkaError, LookupError) as error:
+                self._health.fault("gateways", str(error))
+                self._stop.wait(EAR_SECONDS)
+                continue
+            for record in said:
+                if record.value is not None and not gateways.heard(self._engine, record.value):
+                    log.warning("a gateway's status cannot be read", offset=record.place)
+            self._health.fine("gateways")
+        tail.close()
 
     def _turn(self, lane: Lane) -> None:
         if not self.send_batch(lane):

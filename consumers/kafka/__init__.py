@@ -7,6 +7,7 @@ from consumers.kafka.connection import KafkaSettings, Topics, connection, reacha
 from consumers.kafka.history import read_range, written
 from consumers.kafka.producer import Producer
 from consumers.kafka.source import Change, Source
+from consumers.kafka.tail import Tail
 
 __all__ = [
     "Change",
@@ -15,6 +16,7 @@ __all__ = [
     "Made",
     "Producer",
     "Source",
+    "Tail",
     "Topics",
     "connection",
     "make_topics",

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 from sqlalchemy import text
 from standardwebhooks import Webhook as Verifier
@@ -19,6 +19,7 @@ from consumers.deliver import settlement
 from consumers.store import keys, outbox, people
 from consumers.store.facts import Channels
 from detector.decision import Action, Scope
+from detector.records import Applied, GatewayStatus, encode_gateway_status
 from detector.standing import Standing
 from tests.consumers.endpoint import Endpoint, listening
 from tests.consumers.road import Road, until
@@ -26,6 +27,7 @@ from tests.consumers.worker import HOOK_SECRET
 from tests.store.given import saved, verdict
 
 STOP_SECONDS = 5.0
+NOW = "2026-11-24T12:00:00Z"
 SAID = people.Said("ana", "a test of ours")
 
 
@@ -150,6 +152,20 @@ def test_decisions_end_by_the_clock(cold_road: Road) -> None:
         until(lambda: len(hook.received) == 2)
     types = [json.loads(body)["type"] for _, _, body in hook.received]
     assert types == ["extraction.confirmed", "extraction.resolved"]
+
+
+def test_gateways_are_heard(cold_road: Road) -> None:
+    """What a gateway says of itself on its topic is in Postgres, however often it is said; nonsense is passed over."""
+    status = GatewayStatus(
+        gateway="edge", applied=Applied(id=3, serial=1), decisions=1, table_age_seconds=0.5, dropped=0, time=NOW
+    )
+    producer = KafkaProducer(bootstrap_servers=cold_road.kafka)
+    for value in (b"nonsense", encode_gateway_status(status), encode_gateway_status(status)):
+        producer.send(cold_road.topics.gateway_status, value, key=b"edge")
+    producer.flush()
+    producer.close()
+    with cold_road.process("deliver"):
+        until(lambda: cold_road.rows("SELECT name, applied_serial FROM gateways") == [("edge", 1)])
 
 
 def test_killed_while_delivering(cold_road: Road, table: Any) -> None:
