@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 
 from gamekeeper.demo import honest, thieves
-from gamekeeper.demo.clients import Conversation, Kind
+from gamekeeper.demo.clients import Conversation, Kind, Script
 from gamekeeper.demo.data import Parts
 from gamekeeper.demo.traffic import Visitor
 
@@ -19,6 +19,7 @@ THIEVES_A_KIND = 4
 CONTROLS_A_KIND = 2
 THIEF_QUERIES = 600
 _REQUEST = 4.5  # instances in an honest request, on average
+_BULK = 4  # requests of a client of the warm-up that are put into one
 _HURRY = 0.03  # s between the requests of a thief, and of everybody in the warm-up
 _HONEST_SHARE = 0.8  # of the run, in which an honest client spreads its queries
 _ARRIVALS = 0.4  # of the run, over which thieves arrive
@@ -32,7 +33,7 @@ def warm_up(parts: Parts, register: Register) -> list[Visitor]:
     own = replace(parts, honest=parts.warm_up)
     named = _names(honest.KINDS, "early", WARM_UP_A_KIND)
     given = register([name for name, _ in named])
-    return [_visitor(name, kind, given[name], _talk(name, kind, own)) for name, kind in named]
+    return [_visitor(name, kind, given[name], Conversation(_in_bulk(_script(name, kind, own)))) for name, kind in named]
 
 
 def run(parts: Parts, register: Register, seconds: float) -> list[Visitor]:
@@ -45,7 +46,7 @@ def run(parts: Parts, register: Register, seconds: float) -> list[Visitor]:
         *_names(controls, "client", CONTROLS_A_KIND),
     ]
     given = register([name for name, _ in named])
-    visitors = [_visitor(name, kind, given[name], _talk(name, kind, parts)) for name, kind in named]
+    visitors = [_visitor(name, kind, given[name], Conversation(_script(name, kind, parts))) for name, kind in named]
     _pace([visitor for visitor in visitors if visitor.kind.honest], seconds)
     _arrive([visitor for visitor in visitors if not visitor.kind.honest], seconds)
     return visitors
@@ -55,8 +56,14 @@ def _names(kinds: Sequence[Kind], word: str, each: int) -> list[tuple[str, Kind]
     return [(f"{word}-{kind.name.replace(' ', '-')}-{at + 1}", kind) for kind in kinds for at in range(each)]
 
 
-def _talk(name: str, kind: Kind, parts: Parts) -> Conversation:
-    return Conversation(kind.start(parts, np.random.default_rng(crc32(name.encode()))))
+def _script(name: str, kind: Kind, parts: Parts) -> Script:
+    return kind.start(parts, np.random.default_rng(crc32(name.encode())))
+
+
+def _in_bulk(script: Script) -> Script:
+    """Ask what an honest script asks in fewer, larger requests: the warm-up is there to be over soon."""
+    while True:
+        yield np.concatenate([next(script) for _ in range(_BULK)])
 
 
 def _visitor(name: str, kind: Kind, key: str, talk: Conversation) -> Visitor:

@@ -108,7 +108,7 @@ def _tell(visitors: Sequence[Visitor], advance: Advance) -> None:
 def _measure(
     system: System, visitors: Sequence[Visitor], receiver: Receiver, known: measure.Known, screen: Screen
 ) -> Outcome:
-    with screen.step("what was written is read; thieves go on in process") as advance:
+    with screen.step("all that was written is read; copies compared") as advance:
         reading = threading.Thread(target=system.drain, args=(_DRAIN_SECONDS,))
         reading.start()
         copies = measure.copies(visitors, known, beats(advance))

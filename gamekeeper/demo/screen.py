@@ -43,13 +43,13 @@ class Screen:
 
             yield advance
         seconds = f"{time.monotonic() - began:5.1f} s"
-        self.console.print(f"[green]✓[/green] [dim]{seconds}[/dim]  {title}{_after(last)}")
+        self.console.print(f"[green]✓[/green] [dim]{seconds}[/dim]  {title}{_after(last)}", highlight=False)
 
     def _progress(self) -> Progress:
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=12),
+            BarColumn(bar_width=8),
             TimeElapsedColumn(),
             TextColumn("[dim]{task.fields[said]}[/dim]"),
         )
