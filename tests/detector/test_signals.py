@@ -79,9 +79,8 @@ def test_explains_itself(signal: Signal) -> None:
 def test_unknown_is_not_zero(signal: Signal, batch: Batch) -> None:
     """A query without input, label and probabilities is no trial of anything."""
     nan = np.full(len(batch), np.nan, np.float32)
-    unknown: dict[str, Any] = {
-        name: nan for name in ("margin_low", "margin_high", "tex", "dc", "res", "sm", "dflip", "dmin", "changed")
-    }
+    floats = ("margin_low", "margin_high", "tex", "dc", "res", "sm", "dflip", "dmin", "changed")
+    unknown: dict[str, Any] = dict.fromkeys(floats, nan)
     for name in ("has_input", "base_same", "lattice", "related", "repeat", "trial", "fresh"):
         unknown[name] = np.zeros(len(batch), np.bool_)
     unknown |= {"label": np.full(len(batch), -1), "cell": np.full(len(batch), -1, np.int32)}
