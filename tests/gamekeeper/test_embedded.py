@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from sqlalchemy import create_engine, text
 from gamekeeper import embedded, settings
 from gamekeeper.embedded import jars as jars_module
 from gamekeeper.embedded import server as embedded_server
+from tests.gamekeeper import processes
 
 STARTER = """
 import sys, time
@@ -34,28 +33,6 @@ time.sleep(600)
 
 def quiet(_what: str, _share: float) -> None:
     """Show no progress."""
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait until `condition` holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
-def processes_of(folder: Path) -> list[int]:
-    """Return the processes whose command line names `folder`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                line = (entry / "cmdline").read_bytes()
-            except OSError:  # it ended while we looked
-                continue
-            if str(folder).encode() in line:
-                found.append(int(entry.name))
-    return found
 
 
 def start_kafka(folder: Path) -> embedded.Server:
@@ -96,7 +73,7 @@ def test_postgres_comes_back_with_its_rows_after_it_was_killed(tmp_path: Path) -
             connection.execute(text("CREATE TABLE kept AS SELECT 1 AS one"))
         main = int((tmp_path / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
         os.kill(main, signal.SIGKILL)
-        eventually(lambda: not server.alive)
+        processes.eventually(lambda: not server.alive)
         server.start()
         with engine.connect() as connection:
             assert connection.execute(text("SELECT one FROM kept")).scalar_one() == 1
@@ -110,9 +87,9 @@ def test_nothing_is_left_running_after_the_parent_was_killed(tmp_path: Path) -> 
     with subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         assert "postgresql" in parent.stdout.readline()
-        assert len(processes_of(tmp_path)) >= 4
+        assert len(processes.named(str(tmp_path))) >= 4
         parent.kill()
-    eventually(lambda: processes_of(tmp_path) == [])
+    processes.eventually(lambda: processes.named(str(tmp_path)) == [])
 
 
 def test_a_server_ends_with_its_guard(tmp_path: Path) -> None:
@@ -121,7 +98,7 @@ def test_a_server_ends_with_its_guard(tmp_path: Path) -> None:
     try:
         assert server._guard is not None
         server._guard.kill()
-        eventually(lambda: processes_of(tmp_path) == [])
+        processes.eventually(lambda: processes.named(str(tmp_path)) == [])
     finally:
         server.stop()
 
