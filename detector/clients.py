@@ -8,6 +8,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -61,7 +62,12 @@ class Section:
     @property
     def dtype(self) -> np.dtype[Any]:
         """One client's bytes: the fields one after the other, little endian."""
-        return np.dtype([(field.name, np.dtype(field.dtype).newbyteorder("<"), field.shape) for field in self.fields])
+        return _packed(self)
+
+
+@cache
+def _packed(section: Section) -> np.dtype[Any]:
+    return np.dtype([(field.name, np.dtype(field.dtype).newbyteorder("<"), field.shape) for field in section.fields])
 
 
 def _own(signal: Signal) -> Section:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from detector import feature_loops, geometry
 from detector.geometry import Floats, Layout
-from detector.population import Population
+from detector.population import BadPopulation, Population
 
 CONTRAST_FLOOR = np.float32(0.02)  # of an image of range 1: keeps a flat image's texture finite
 CONTRAST_RANGE = (0.25, 1.0)  # how far a low contrast shrinks every radius
@@ -54,7 +54,7 @@ class Features:
 
 
 class Lens:
-    """One population's geometry, laid out for the loops. Raises KeyError when it has no `offset` and `scale`."""
+    """One population's geometry, laid out for the loops. Raises BadPopulation when it does not fit its shape."""
 
     def __init__(self, population: Population) -> None:
         self.layout: Layout = geometry.layout(population.shape)
@@ -201,7 +201,7 @@ def _coarse_columns(layout: Layout, model: str) -> tuple[npt.NDArray[np.int32], 
 def _filled(population: Population, name: str, size: int) -> Floats:
     held = geometry.array(population, name, np.float32)
     if held.shape != (size,):
-        raise ValueError(f"population: {name} has shape {held.shape} where an input has {size} numbers")
+        raise BadPopulation(f"population: {name} has shape {held.shape} where an input has {size} numbers")
     return held
 
 

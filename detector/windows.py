@@ -97,7 +97,7 @@ class Watch:
         scales = memory.scales(population)
         label = np.array(queries.label)
         has_input = np.array(queries.has_input)
-        if self._glass is None or queries.input is None or np.isnan(scales.r + scales.udist):
+        if not self._readable(queries) or np.isnan(scales.r + scales.udist):
             has_input[:] = False
         seen = self._features(queries, has_input, label)
         asked = memory.asked(slot, has_input, label, seen)
@@ -110,6 +110,12 @@ class Watch:
             margin_high=np.array(queries.margin_high),
             **{name: getattr(seen, name) for name in ("z", "c", "sc", "tex", "cell", "dc", "res", "sm")},
             **related._asdict(),
+        )
+
+    def _readable(self, queries: Queries) -> bool:
+        """Tell whether the inputs are of the population's size, and it has learnt how to look at them."""
+        return (
+            self._glass is not None and queries.input is not None and queries.input.shape[1] == self._glass.layout.size
         )
 
     def _features(self, queries: Queries, has_input: Flags, label: npt.NDArray[np.int64]) -> Features:
