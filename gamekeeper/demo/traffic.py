@@ -85,7 +85,7 @@ async def _visit(visitor: Visitor, road: Road) -> None:
         if answers is None:
             return
         visitor.asked += len(talk.batch)
-        talk.hear(answers)
+        await asyncio.to_thread(talk.hear, answers)  # a thief may train a copy now: others must not wait for that
         await asyncio.sleep(visitor.pause * rng.uniform(0.5, 1.5))
 
 
