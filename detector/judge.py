@@ -24,7 +24,9 @@ _EXPIRED: Final = PUSHES.index(Push.EXPIRY)
 _LN2: Final = float(np.log(2.0))
 _STARTS: Final = np.array([SPANS[kind][1] for kind in KINDS])
 _STOPS: Final = np.array([SPANS[kind][2] for kind in KINDS])
-_ABOUT_WHAT: Final = np.array([signal.events[0].group == "S" for signal in SIGNALS])  # distribution, not mechanism
+_GROUPS: Final = [signal.events[0].group for signal in SIGNALS]
+_MECHANISM: Final = np.array([group == "P" for group in _GROUPS])
+_EVIDENT: Final = np.array([group != "O" for group in _GROUPS])  # oddity may raise suspicion, never block
 
 
 class _State(NamedTuple):
@@ -98,10 +100,10 @@ class Judge:
 
     def _second(self, peaks: npt.NDArray[np.float64]) -> float:
         """Return the evidence of the weaker kind of the best pair that may block."""
-        ranked = np.sort(peaks)[::-1]
+        ranked = np.sort(peaks[_EVIDENT])[::-1]
         if not self._rules.gated:
             return float(ranked[1])
-        mechanism = float(np.max(peaks[~_ABOUT_WHAT]))
+        mechanism = float(np.max(peaks[_MECHANISM]))
         return min(float(ranked[0]), mechanism) if mechanism < ranked[0] else float(ranked[1])
 
     def readings(self, columns: dict[str, npt.NDArray[Any]], slot: int, least: float) -> tuple[Reading, ...]:
@@ -189,10 +191,10 @@ def _called_for(state: _State, rules: _Rules, slot: int) -> int:
 
 @compiled
 def _pair(peaks: Any, rules: _Rules, bound: float) -> bool:
-    """Tell whether two kinds pass the bound; while gated, one of them must be a mechanism."""
+    """Tell whether two kinds, oddity apart, pass the bound; while gated, one of them must be a mechanism."""
     kinds, mechanisms = 0, 0
     for kind in range(peaks.shape[0]):
-        if peaks[kind] >= bound:
+        if peaks[kind] >= bound and _EVIDENT[kind]:
             kinds += 1
-            mechanisms += not _ABOUT_WHAT[kind]
+            mechanisms += _MECHANISM[kind]
     return kinds > 1 and (mechanisms > 0 or not rules.gated)

@@ -70,7 +70,7 @@ def run(past: Queries, blank: Population, policy: Policy, spare: float, progress
 
 
 CALIBRATED: Final = tuple(
-    ceilings.Event(event.name, event.floor, event.strong, event.group == "S" or event.name in {"lat", "sten"})
+    ceilings.Event(event.name, event.floor, event.strong, event.group != "P" or event.name in {"lat", "sten"})
     for event in EVENTS
 )
 """Virtual copies keep their parent's answer, so what they say of *changes* of the answer (line, probe) is not true."""

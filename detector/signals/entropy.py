@@ -28,7 +28,7 @@ def _because(counts: Counts) -> str:
 
 SIGNAL = Signal(
     name="entropy",
-    events=(Event("labels", "entropy", "S"), Event("cells", "entropy", "S")),
+    events=(Event("labels", "entropy", "O"), Event("cells", "entropy", "O")),
     read=_read,
     because=_because,
     source="Shannon 1948; query distributions as evidence: Kesarwani et al. 2018",

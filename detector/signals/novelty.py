@@ -107,7 +107,7 @@ def _because(counts: Counts) -> str:
 
 SIGNAL = Signal(
     name="novelty",
-    events=(Event("odd98", "novelty", "S"), Event("odd998", "novelty", "S")),
+    events=(Event("odd98", "novelty", "O"), Event("odd998", "novelty", "O")),
     read=_read,
     because=_because,
     source="Tan, Ting and Liu 2011 (half-space trees), river.anomaly.HalfSpaceTrees and QuantileFilter",
