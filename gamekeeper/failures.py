@@ -6,6 +6,8 @@ defect of ours and shows its traceback.
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from consumers.kafka import KafkaError
+
 
 def explain(error: Exception) -> str | None:
     """Return the line for `error`, or None when it is a defect of ours."""
@@ -15,6 +17,8 @@ def explain(error: Exception) -> str | None:
         return f"Postgres: {_first_line(error.orig)}; check DATABASE_URL and that the server runs"
     if isinstance(error, ProgrammingError):
         return f"Postgres: {_first_line(error.orig)}; is the schema there? Run `gamekeeper migrate`"
+    if isinstance(error, KafkaError):
+        return f"Kafka: {_first_line(error)}; check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"
     if isinstance(error, OSError):
         return f"{error.filename or 'system'}: {error.strerror or error}"
     return None

@@ -114,6 +114,7 @@ def _launch(spec: Spec) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C on the terminal is for us; we stop them in order
             preexec_fn=die_with_parent,  # noqa: PLW1509  # one prctl call; no lock is taken
         )
 

@@ -7,7 +7,6 @@ population learnt beforehand and three client keys, then `detect`, `deliver`, `a
 import json
 import secrets
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from sqlalchemy import Engine
@@ -29,6 +28,7 @@ from consumers.store.people import Said
 from detector.population import load
 from gamekeeper import embedded
 from gamekeeper.demo import assets
+from gamekeeper.embedded.server import free_port
 from gamekeeper.files import write_atomically
 from gamekeeper.settings import Settings, environment, writable_cache
 from gamekeeper.supervisor import Spec, Supervisor
@@ -58,11 +58,7 @@ def run(settings: Settings, data: Path, endpoints: Path | None) -> None:
     data.mkdir(parents=True, exist_ok=True)
     if endpoints:
         endpoints.unlink(missing_ok=True)  # a stale one would say "ready" too early
-    with (
-        _status(console) as beat,
-        services(settings, data, beat) as there,
-        stopped_by_signal() as asked,
-    ):
+    with left_by_signal(), _status(console) as beat, services(settings, data, beat) as there:
         supervisor = Supervisor()
         try:
             kept = _prepare(settings, data, Parts(there.bootstrap, there.database, free_ports(), ""), beat)
@@ -70,9 +66,11 @@ def run(settings: Settings, data: Path, endpoints: Path | None) -> None:
                 supervisor.start(spec)
             supervisor.wait_ready(READY_SECONDS, beat)
             _announce(kept, data, endpoints, console)
-            _tend(supervisor, there.embedded, asked, beat)
+            _tend(supervisor, there.embedded, beat)
         finally:
             beat("stopping")
+            if endpoints:
+                endpoints.unlink(missing_ok=True)
             supervisor.stop()
 
 
@@ -107,16 +105,17 @@ def _progress(beat: Beat) -> embedded.Progress:
 
 
 @contextmanager
-def stopped_by_signal() -> Iterator[list[int]]:
-    """Yield a list to which the number of a received SIGINT or SIGTERM is appended."""
-    received: list[int] = []
+def left_by_signal() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into SystemExit(0), at whatever step; later ones do not disturb the stopping."""
 
-    def remember(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(0)
 
-    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield received
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -124,10 +123,12 @@ def stopped_by_signal() -> Iterator[list[int]]:
 
 def free_ports() -> dict[str, int]:
     """Return a free port for each process."""
-    sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in PROCESSES}
-    ports = {name: held.getsockname()[1] for name, held in sockets.items()}
-    for held in sockets.values():
-        held.close()
+    ports: dict[str, int] = {}
+    for name in PROCESSES:
+        port = free_port()
+        while port in ports.values():
+            port = free_port()
+        ports[name] = port
     return ports
 
 
@@ -238,9 +239,9 @@ def _announce(kept: _Kept, data: Path, endpoints: Path | None, console: Console)
     console.print(f"  data    {data}", highlight=False)
 
 
-def _tend(supervisor: Supervisor, servers: Sequence[embedded.Server], asked: list[int], beat: Beat) -> None:
+def _tend(supervisor: Supervisor, servers: Sequence[embedded.Server], beat: Beat) -> NoReturn:
     beat("up")
-    while not asked:
+    while True:
         for server in servers:
             if not server.alive:
                 beat(f"{server.plan.name} died and is started again")

@@ -20,9 +20,10 @@ CONTROLS_A_KIND = 2
 THIEF_QUERIES = 600
 _REQUEST = 4.5  # instances in an honest request, on average
 _BULK = 4  # requests of a client of the warm-up that are put into one
-_HURRY = 0.03  # s between the requests of a thief, and of everybody in the warm-up
+_HURRY = 0.03  # s between two requests in the warm-up
+_THEFT = 0.08  # s between the requests of a thief, who has all the time that it is let ask
 _HONEST_SHARE = 0.8  # of the run, in which an honest client spreads its queries
-_ARRIVALS = 0.4  # of the run, over which thieves arrive
+_ARRIVALS = 0.5  # of the run, over which thieves arrive
 
 Register = Callable[[Sequence[str]], Mapping[str, str]]
 """Gives each of the named clients a key."""
@@ -83,3 +84,4 @@ def _arrive(visitors: Sequence[Visitor], seconds: float) -> None:
     for at, visitor in zip(order, visitors, strict=True):
         visitor.budget = THIEF_QUERIES
         visitor.start = float(_ARRIVALS * seconds * at / len(visitors))
+        visitor.pause = _THEFT

@@ -83,6 +83,7 @@ FAILURES = [
     (("detect",), {}, "KAFKA_BOOTSTRAP_SERVERS"),
     (("migrate",), {}, "DATABASE_URL"),
     (("gateway",), {}, "GAMEKEEPER_MODELS"),
+    (("topics",), {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}, "KAFKA_BOOTSTRAP_SERVERS"),
     (("topics",), {"GAMEKEEPER_PARTITIONS": "many"}, "GAMEKEEPER_PARTITIONS"),
     (("detect",), {"GAMEKEEPER_POLICY": "/no/such/policy.toml"}, "GAMEKEEPER_POLICY"),
     (("clients",), {"DATABASE_URL": NOBODY}, "DATABASE_URL"),
