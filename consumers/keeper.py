@@ -12,7 +12,7 @@ from consumers.health import Health
 from consumers.kafka import Change, KafkaError, Source
 from consumers.partition import Partition, Pending, Terms
 from consumers.poison import Doubt, Poisoned
-from consumers.store import checkpoint
+from consumers.store import checkpoint, policies
 from consumers.store.facts import Fenced, Place
 from detector.wire import RawRecord
 
@@ -47,6 +47,7 @@ class Keeper:
         self._waiting: dict[int, float] = {}  # ours and not yet claimed: when to try
         self._tries: dict[int, int] = {}  # failures since the last checkpoint
         self._doubts: dict[int, Doubt] = {}
+        self._introduced = False  # Postgres knows the policy that our verdicts name
         self._checkpoint_due = 0.0
         self._probe_due = 0.0
 
@@ -95,6 +96,9 @@ class Keeper:
         if not due:
             return
         try:
+            if not self._introduced:
+                policies.put(self._terms.engine, self._terms.policy)
+                self._introduced = True
             topic_id = self._bounds.topic_id()
             for number in due:
                 self._claim(number, topic_id or "")

@@ -25,6 +25,8 @@ EXPIRED = Counter("gamekeeper_decisions_expired", "Decisions that ended by the c
 DEGRADED = Gauge("gamekeeper_degraded", "1 while /healthz says degraded")
 IDLE = Gauge("gamekeeper_main_loop_idle_seconds", "Time since the main loop last came round")
 
+_POLL_SECONDS = 0.1  # how late the door notices that it is to close
+
 
 def exposition(health: Health) -> bytes:
     """Return all of it in Prometheus' text form."""
@@ -46,7 +48,7 @@ class Server:
 
     def __init__(self, http: ThreadingHTTPServer) -> None:
         self._http = http
-        self._thread = threading.Thread(target=http.serve_forever, name="metrics", daemon=True)
+        self._thread = threading.Thread(target=http.serve_forever, args=(_POLL_SECONDS,), name="metrics", daemon=True)
         self._thread.start()
 
     @property

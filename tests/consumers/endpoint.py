@@ -46,7 +46,7 @@ def listening(*statuses: int, headers: Mapping[str, str] | None = None) -> Itera
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     endpoint.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield endpoint

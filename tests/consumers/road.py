@@ -1,5 +1,6 @@
 """The road of a test: its topics, its database, and the processes on it."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from sqlalchemy import Engine, text
 from consumers.kafka import Topics
 
 ROOT = Path(__file__).resolve().parents[2]
+LEAVE = 5.0  # seconds from SIGTERM to the end
 PATIENCE = 40.0  # seconds; on a quiet machine conditions hold within a few
 
 
@@ -68,8 +70,17 @@ class Road:
         try:
             yield process
         finally:
-            process.kill()
-            process.wait()
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let it leave its group, which spares the next one the session timeout; else kill it."""
+    process.terminate()
+    try:
+        process.wait(LEAVE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
@@ -89,3 +100,10 @@ def interleaved(streams: Mapping[str, list[bytes]]) -> list[tuple[str, bytes]]:
         for client, records in streams.items()
         if number < len(records)
     ]
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,7 +1,6 @@
 """Detect as a process: every record once, every verdict once, whatever happens to it."""
 
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ from detector.detector import Detector
 from detector.policy import Policy
 from detector.population import Population, dump
 from tests.consumers import traffic
-from tests.consumers.road import Road, interleaved, until
+from tests.consumers.road import Road, free_port, interleaved, until
 from tests.consumers.worker import POISON
 
 STOP_SECONDS = 5.0  # from SIGTERM to exit 0
@@ -238,7 +237,7 @@ def test_a_lift_is_heard(road: Road) -> None:
 
 def test_health_and_metrics(road: Road) -> None:
     """While it works /healthz says so, and /metrics counts what was read."""
-    with road.process(metrics_port=(port := _free_port())):
+    with road.process(metrics_port=(port := free_port())):
         written = road.write(interleaved(crowd(honest=2, thieves=0, queries=20)))
         until(lambda: road.read() == written)
         until(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").json() == {"status": "ok"})
@@ -247,9 +246,3 @@ def test_health_and_metrics(road: Road) -> None:
 
 def _read_more(road: Road, before: int) -> bool:
     return road.read() > before
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,7 +1,6 @@
 """Postgres or Kafka goes away in the middle and comes back: it is said, and nothing is lost or doubled."""
 
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from detector.population import Population, dump
 from gamekeeper import embedded, settings
 from tests.conftest import quiet
 from tests.consumers import traffic
-from tests.consumers.road import Road, interleaved, until
+from tests.consumers.road import Road, free_port, interleaved, until
 from tests.consumers.test_detect import STOP_SECONDS, assert_exact, crowd, detecting
 
 
@@ -44,13 +43,6 @@ def road_on(kafka: str, database: str, prefix: str, plane: Population) -> Road:
     [version] = populations.put(engine, dump([plane]), "test")
     populations.use(engine, traffic.MODEL, version, "test")
     return Road(kafka, database, prefix, engine)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def outage(road: Road, server: embedded.Server, part: str, plane: Population) -> None:
