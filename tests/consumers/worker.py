@@ -20,7 +20,7 @@ def run_api(told: dict[str, Any]) -> None:
 
 
 def run_deliver(told: dict[str, Any]) -> None:
-    """Run `deliver` until SIGTERM; `hooks` are the URLs of the webhooks hook0, hook1, …"""
+    """Run `deliver` until SIGTERM; `hooks` are the URLs of the webhooks, by number."""
     from consumers import deliver  # noqa: PLC0415
     from consumers.channels.webhook import Webhook  # noqa: PLC0415
     from consumers.kafka import KafkaSettings, Topics  # noqa: PLC0415
