@@ -8,12 +8,14 @@ import asyncio
 import json
 import logging
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 
@@ -32,6 +34,7 @@ _DRAIN_SECONDS = 30.0  # until everything written is read
 def run(settings: Settings, seconds: int, out: Path | None) -> int:
     """Run the demo and return its exit code. Raises NotReady, NotMade, Broken and what `learn` raises."""
     screen = Screen(Console())
+    signal.signal(signal.SIGTERM, _leave)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # the screen is ours; what matters comes as an exception
     with ExitStack() as stack:
         folder = stack.enter_context(_folder())
@@ -49,6 +52,11 @@ def run(settings: Settings, seconds: int, out: Path | None) -> int:
     if out is not None:
         out.write_text(json.dumps(outcome.document(), indent=2) + "\n", encoding="utf-8")
     return 0 if outcome.passed else 1
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End as Ctrl-C does: everything is stopped, and the folder goes."""
+    raise SystemExit(128 + number)
 
 
 @contextmanager

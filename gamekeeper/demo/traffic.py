@@ -63,11 +63,18 @@ async def run(visitors: Sequence[Visitor], url: str, seconds: float, beat: Calla
         road = Road(http, url, time.monotonic() + seconds, asyncio.Semaphore(IN_FLIGHT))
         ticking = asyncio.create_task(_tick(beat))
         try:
-            async with asyncio.TaskGroup() as group:
-                for visitor in visitors:
-                    group.create_task(_visit(visitor, road))
+            await _visits(visitors, road)
         finally:
             ticking.cancel()
+
+
+async def _visits(visitors: Sequence[Visitor], road: Road) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            for visitor in visitors:
+                group.create_task(_visit(visitor, road))
+    except* Broken as broken:
+        raise broken.exceptions[0] from None
 
 
 async def _tick(beat: Callable[[], None]) -> None:
