@@ -17,6 +17,7 @@ from consumers.store.facts import Fenced, Place
 from detector.wire import RawRecord
 
 PROBE_SECONDS = 2.0  # between questions to the brokers how far the topic goes; an absent one shows within this
+HURRY_SECONDS = 0.005  # a round's wait for records while a checkpoint is due
 WAITS = (0.2, 0.5, 1.0, 2.0)  # seconds before a partition is claimed again; the last repeats
 
 log = structlog.get_logger()
@@ -48,20 +49,18 @@ class Keeper:
         self._tries: dict[int, int] = {}  # failures since the last checkpoint
         self._doubts: dict[int, Doubt] = {}
         self._introduced = False  # Postgres knows the policy that our verdicts name
-        self._checkpoint_due = 0.0
+        self._due: dict[int, float] = {}  # when each held partition's next checkpoint is to be written
         self._probe_due = 0.0
 
     def step(self, seconds: float) -> None:
         """Do one round: what was read, what the group changed, what waits to be claimed, what is to be written."""
-        batches = self._poll(seconds)
+        batches = self._poll(HURRY_SECONDS if self._overdue() else seconds)
         for change in self._source.changes():
             self._change(change)
         for number, records in batches:
             self._take(number, records)
         self._claim_due()  # after the batches: what was polled before a claim does not follow on the saved offset
-        if time.monotonic() >= self._checkpoint_due:
-            self._checkpoint_due = time.monotonic() + self._bounds.checkpoint_seconds
-            self._save(list(self._held))
+        self._save(self._overdue()[:1])  # one a round, so that a verdict never waits behind more than one
         if time.monotonic() >= self._probe_due:
             self._probe()
             self._probe_due = time.monotonic() + PROBE_SECONDS
@@ -69,6 +68,11 @@ class Keeper:
     def finish(self) -> None:
         """Write a last checkpoint of everything."""
         self._save(list(self._held))
+
+    def _overdue(self) -> list[int]:
+        """Return the partitions whose checkpoint is due, the longest due first."""
+        now = time.monotonic()
+        return sorted((number for number in self._held if self._due[number] <= now), key=self._due.__getitem__)
 
     def _poll(self, seconds: float) -> list[tuple[int, list[RawRecord]]]:
         try:
@@ -116,6 +120,7 @@ class Keeper:
             self._lost(partition, claim.next, beginning)
         self._source.start(number, start)
         self._held[number] = partition
+        self._due[number] = time.monotonic() + self._bounds.checkpoint_seconds
         del self._waiting[number]
         self._health.fine("postgres")
         log.info("partition claimed", partition=number, epoch=claim.epoch, next=start)
@@ -162,6 +167,7 @@ class Keeper:
         saved = {}
         for number in numbers:
             partition = self._held[number]
+            self._due[number] = time.monotonic() + self._bounds.checkpoint_seconds
             try:
                 written = partition.save(self._bounds.wanted(), self._keep())
             except _WORLD as error:
