@@ -107,7 +107,7 @@ def _go(system: System, visitors: Sequence[Visitor], seconds: float, tell: Calla
 def _tell(visitors: Sequence[Visitor], advance: Advance) -> None:
     asked = sum(visitor.asked for visitor in visitors)
     honest = len([visitor for visitor in visitors if visitor.kind.honest and visitor.blocked])
-    thieves = [visitor for visitor in visitors if not visitor.kind.honest]
+    thieves = [visitor for visitor in visitors if not (visitor.kind.honest or visitor.kind.control)]
     blocked = len([visitor for visitor in thieves if visitor.blocked])
     text = f"blocked {honest} honest, {blocked} of {len(thieves)} thieves" if thieves else f"{asked:,} asked"
     advance(asked / sum(visitor.budget for visitor in visitors), text)
