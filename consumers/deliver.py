@@ -26,11 +26,12 @@ from consumers.channels.topic import Topic
 from consumers.channels.webhook import Webhook
 from consumers.clock import keep_time
 from consumers.health import Health
-from consumers.kafka import KafkaError, KafkaSettings, Producer, Tail, Topics
+from consumers.kafka import KafkaError, KafkaSettings, Producer, Tail
 from consumers.store import gateways, outbox
 from consumers.store.engine import connect
 from consumers.store.facts import Channels
 from consumers.store.leader import leading
+from detector.topics import Topics
 
 EAR_SECONDS = 1.0  # the longest wait for a notification: work is looked for at least so often
 LEASE_SECONDS = 30.0  # a delivery that is being sent belongs to nobody else for so long; more than any one send takes

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from consumers.kafka import KafkaSettings, Made, Topics, make_topics
+from consumers.kafka import KafkaSettings, Made, make_topics
+from detector.topics import Topics
 
 _DAY_MS = 86_400_000
 _RECORD_BYTES = (1 << 20) + (1 << 16)  # the size limit of a query record, and room for key, headers and framing

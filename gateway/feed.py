@@ -13,8 +13,9 @@ from typing import Literal
 import structlog
 
 from detector.records import decode_decision, parse_decision_key
+from detector.topics import Topics
 from gateway.access import ApiKey, BadKey, KeyRing, read_entry
-from gateway.kafka import Away, Item, Reader, Topics, reading
+from gateway.kafka import Away, Item, Reader, reading
 from gateway.table import DecisionTable
 
 POLL_SECONDS = 0.2

@@ -27,33 +27,6 @@ class Away(ConnectionError):  # noqa: N818  # named for what it says
 
 
 @dataclass(frozen=True, slots=True)
-class Topics:
-    """Names of the topics a gateway uses; `prefix` keeps installations apart."""
-
-    prefix: str = ""
-
-    @property
-    def predictions(self) -> str:
-        """The query log."""
-        return f"{self.prefix}predictions"
-
-    @property
-    def decisions(self) -> str:
-        """Decisions, compacted."""
-        return f"{self.prefix}decisions"
-
-    @property
-    def keys(self) -> str:
-        """API keys by hash, compacted."""
-        return f"{self.prefix}keys"
-
-    @property
-    def gateway_status(self) -> str:
-        """What each gateway has applied, compacted."""
-        return f"{self.prefix}gateway_status"
-
-
-@dataclass(frozen=True, slots=True)
 class Item:
     """One record of a compacted topic; `value` None is a tombstone."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.kafka import Topics
+from detector.topics import Topics
 
 MEBIBYTE = 1 << 20
 

@@ -15,33 +15,6 @@ class KafkaSettings:
     bootstrap: str
 
 
-@dataclass(frozen=True, slots=True)
-class Topics:
-    """Full names of the topics; `prefix` keeps installations that share brokers apart."""
-
-    prefix: str = ""
-
-    @property
-    def predictions(self) -> str:
-        """Query records, keyed by client."""
-        return f"{self.prefix}predictions"
-
-    @property
-    def decisions(self) -> str:
-        """Decisions, compacted: the newest of each key stays."""
-        return f"{self.prefix}decisions"
-
-    @property
-    def keys(self) -> str:
-        """Hashed API keys of clients, compacted."""
-        return f"{self.prefix}keys"
-
-    @property
-    def gateway_status(self) -> str:
-        """What each gateway has applied, compacted."""
-        return f"{self.prefix}gateway_status"
-
-
 def connection(broker: KafkaSettings | str) -> dict[str, Any]:
     """Return the driver's options that say how to reach the brokers; every client is made from them."""
     return {

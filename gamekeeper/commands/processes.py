@@ -25,7 +25,8 @@ def detect() -> None:
     settings = common.settings()
     policy = common.policy(settings)
     from consumers import detect as process  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings, Topics  # noqa: PLC0415
+    from consumers.kafka import KafkaSettings  # noqa: PLC0415
+    from detector.topics import Topics  # noqa: PLC0415
 
     process.run(
         process.DetectSettings(
@@ -49,7 +50,8 @@ def deliver() -> None:
     """Send decisions to the gateways and alerts to people; expire decisions by the clock."""
     settings = common.settings()
     from consumers import deliver as process  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings, Topics  # noqa: PLC0415
+    from consumers.kafka import KafkaSettings  # noqa: PLC0415
+    from detector.topics import Topics  # noqa: PLC0415
 
     process.run(
         process.DeliverSettings(
@@ -88,8 +90,8 @@ def gateway() -> None:
     settings = common.settings()
     if settings.models is None:
         raise BadSettings("GAMEKEEPER_MODELS is not set; set it to a folder of .keras files")
+    from detector.topics import Topics  # noqa: PLC0415
     from gateway import app as process  # noqa: PLC0415
-    from gateway.kafka import Topics  # noqa: PLC0415
     from gateway.settings import GatewaySettings  # noqa: PLC0415
 
     process.run(

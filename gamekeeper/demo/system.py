@@ -11,10 +11,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from consumers.kafka import Topics, written
+from consumers.kafka import written
 from consumers.store import keys, populations, reads
 from consumers.store.people import Said
 from detector.population import load
+from detector.topics import Topics
 from gamekeeper import up
 from gamekeeper.demo import assets
 from gamekeeper.demo.data import MODEL

@@ -14,7 +14,7 @@ import msgspec
 from kafka import KafkaProducer
 from sqlalchemy import Engine, text
 
-from consumers.kafka import Topics
+from detector.topics import Topics
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAVE = 5.0  # seconds from SIGTERM to the end

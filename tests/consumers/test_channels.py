@@ -20,8 +20,9 @@ from consumers.channels.outcome import KAFKA_WAITS, LONGEST_WAIT, STANDARD_WAITS
 from consumers.channels.push import Push
 from consumers.channels.topic import Topic
 from consumers.channels.webhook import Webhook, signed
-from consumers.kafka import Producer, Topics
+from consumers.kafka import Producer
 from consumers.store.outbox import Delivery
+from detector.topics import Topics
 from tests.consumers.endpoint import listening
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  # the example of the specification

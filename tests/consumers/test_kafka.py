@@ -11,7 +11,8 @@ from kafka.structs import TopicPartition
 
 from consumers import kafka as room
 from consumers import topics
-from consumers.kafka import Source, Topics
+from consumers.kafka import Source
+from detector.topics import Topics
 
 DEADLINE = 20.0  # seconds; conditions hold within one or two
 

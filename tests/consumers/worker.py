@@ -23,8 +23,9 @@ def run_deliver(told: dict[str, Any]) -> None:
     """Run `deliver` until SIGTERM; `hooks` are the URLs of the webhooks, by number."""
     from consumers import deliver  # noqa: PLC0415
     from consumers.channels.webhook import Webhook  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings, Topics  # noqa: PLC0415
+    from consumers.kafka import KafkaSettings  # noqa: PLC0415
     from consumers.store.facts import Channels  # noqa: PLC0415
+    from detector.topics import Topics  # noqa: PLC0415
 
     urls = told.get("hooks", ())
     deliver.run(
@@ -41,7 +42,8 @@ def run_deliver(told: dict[str, Any]) -> None:
 def run_detect(told: dict[str, Any]) -> None:
     """Run `detect` until SIGTERM; `fragile` gives it a detector with a fault."""
     from consumers import detect, partition  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings, Topics  # noqa: PLC0415
+    from consumers.kafka import KafkaSettings  # noqa: PLC0415
+    from detector.topics import Topics  # noqa: PLC0415
 
     if told.get("fragile"):
         from tests.consumers.fragile import Fragile  # noqa: PLC0415

@@ -16,9 +16,10 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from consumers.topics import ensure
 from detector.decision import Action
 from detector.records import decision_key, encode_decision
+from detector.topics import Topics
 from detector.wire import RawRecord, decode
 from gateway.access import hashed
-from gateway.kafka import Away, Reader, Topics, Writer, reading
+from gateway.kafka import Away, Reader, Writer, reading
 from gateway.settings import GatewaySettings
 from tests.gateway.build import ALICE, BOB, SHAPE, Running, decision, images, key_line, serving, until
 
