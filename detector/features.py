@@ -9,12 +9,12 @@ NaN is *unknown*. `geometry` names what is read of the population.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from detector import feature_loops, geometry
+from detector import feature_loops, geometry, trees
 from detector.geometry import Floats, Layout
 from detector.population import BadPopulation, Population
 
@@ -47,6 +47,7 @@ class Features:
     dc: Floats  # [n] distance to it
     res: Floats  # [n] norm of what the principal axes leave over
     sm: Floats  # [n] surrogate's margin for the model's answer; below 0 they disagree
+    foreign: Floats  # [n] log-odds of the trees that tell foreign inputs from ordinary ones
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Features":
         """Return the chosen rows."""
@@ -79,6 +80,7 @@ class Lens:
         self.ux_sd = geometry.array(population, "ux_sd", np.float32)
         self.con = geometry.number(population, "con")
         self.relu = geometry.random_features(population.model, max(len(self.ux_sd), 1))
+        self.trees = trees.of(population)
 
     @property
     def axes(self) -> int:
@@ -139,10 +141,23 @@ def _look(glass: Lens, inputs: Floats, label: npt.NDArray[np.int64]) -> Features
         unknown = np.full(len(inputs), np.nan, np.float32)
         nowhere = np.full(len(inputs), -1, np.int32)
         ux = np.zeros((len(inputs), 1), np.float32)
-        return Features(seen.z, c, ux, sc, seen.tex, nowhere, unknown, unknown, unknown)
+        return Features(seen.z, c, ux, sc, seen.tex, nowhere, unknown, unknown, unknown, unknown)
     ux, res = reduce(seen.u, glass.pca_mean, glass.pca)
     cell, dc = _nearest(glass, ux)
-    return Features(seen.z, c, ux, sc, seen.tex, cell, dc, res, _doubt(glass, ux, label))
+    foreign = np.full(len(inputs), np.nan, np.float32)
+    if glass.trees is not None:
+        foreign = trees.answer(glass.trees, trees.columns(ux, (res, dc, seen.con, seen.tex), seen.u))
+    return Features(seen.z, c, ux, sc, seen.tex, cell, dc, res, _doubt(glass, ux, label), foreign)
+
+
+def asked_of_trees(glass: Lens, inputs: Floats) -> "Seen":
+    """Return what the trees are asked of inputs f4[n, D]: ux f4[n, P], four numbers f4[n] each, u f4[n, U]."""
+    seen = _views(glass, _plain(inputs))
+    ux, res = reduce(seen.u, glass.pca_mean, glass.pca)
+    return ux, (res, _nearest(glass, ux)[1], seen.con, seen.tex), seen.u
+
+
+Seen: TypeAlias = tuple[Floats, tuple[Floats, ...], Floats]
 
 
 def _views(glass: Lens, inputs: Floats) -> Views:
@@ -227,6 +242,7 @@ def unknown(count: int) -> Features:
         dc=nan,
         res=nan,
         sm=nan,
+        foreign=nan,
     )
 
 

@@ -108,7 +108,7 @@ class Watch:
             has_input=has_input,
             margin_low=np.array(queries.margin_low),
             margin_high=np.array(queries.margin_high),
-            **{name: getattr(seen, name) for name in ("z", "c", "sc", "tex", "cell", "dc", "res", "sm")},
+            **{name: getattr(seen, name) for name in ("z", "c", "sc", "tex", "cell", "dc", "res", "sm", "foreign")},
             **related._asdict(),
         )
 

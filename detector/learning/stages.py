@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector import evidence, features, geometry, windows
-from detector.learning import ceilings, fitting, kinds, plane, virtual
+from detector.learning import boosting, ceilings, fitting, foreign, kinds, plane, virtual
 from detector.learning.ceilings import Ceilings, Lives
 from detector.learning.fitting import Training
 from detector.learning.kinds import Kinds
@@ -25,6 +25,8 @@ from detector.signals import EVENTS, KINDS
 PLACES: Final = 32  # of the input space, for virtual clients who are at home in a few
 POOL_MAX: Final = 8_000  # ordinary queries that virtual clients are made from
 SAFE_ROWS: Final = 1_500  # copies of each label-safe virtual kind that train the geometry
+TREE_ROWS: Final = 4_000  # ordinary queries from which the trees that tell foreign inputs grow
+COPY_ROWS: Final = 800  # and copies of each virtual kind
 WINDOW_ROWS: Final = 8_000  # window rows kept for HalfSpaceTrees
 RESERVOIR: Final = 2_000  # queries kept on which leakage is tested
 BLOCK: Final = 8_192  # queries folded at once: bounds scratch memory
@@ -130,7 +132,24 @@ def _geometry(past: Queries, blank: Population, rows: Rows) -> tuple[Population,
     copies = list(_safe(pool, population, found.count))
     arrays, numbers = fitting.fit(blank.model, fitting.pooled([seen, *copies]))
     population = replace(population, arrays={**population.arrays, **arrays}, numbers=numbers)
-    return population, _Trained(pool, found, rows)
+    return _with_trees(population, pool, inputs), _Trained(pool, found, rows)
+
+
+def _with_trees(population: Population, pool: Pool, inputs: geometry.Floats) -> Population:
+    """Add the trees that tell foreign inputs; a pool too small for virtual copies is too small for them."""
+    glass, rng = features.lens(population), generator("foreign", population.model)
+    copies = [copy for _, copy in _virtual(pool, population, virtual.CLIENTS_FIRST) if copy.input is not None]
+    if glass is None or not copies:
+        return population
+    ordinary = [rng.permutation(inputs)[:TREE_ROWS]]
+    ordinary += [rng.permutation(copy.input)[:COPY_ROWS] for copy in copies if copy.input is not None]
+    strange = virtual.raw(foreign.inputs(pool, rng), population)
+    arrays, numbers = boosting.fit(
+        population.model,
+        features.asked_of_trees(glass, np.concatenate(ordinary)),
+        features.asked_of_trees(glass, strange),
+    )
+    return replace(population, arrays={**population.arrays, **arrays}, numbers={**population.numbers, **numbers})
 
 
 def _by_labels(past: Queries) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
@@ -170,7 +189,8 @@ def _pool(population: Population, inputs: geometry.Floats, seen: Training, ux: g
     rows = generator("pool", population.model).permutation(len(inputs))[:POOL_MAX]
     rows.sort()
     layout = geometry.layout(population.shape)
-    scaled = (inputs[rows] - population.arrays["offset"]) * population.arrays["scale"]
+    exact = np.float32 if layout.image else np.float64
+    scaled = (inputs[rows] - population.arrays["offset"].astype(exact)) * population.arrays["scale"].astype(exact)
     _, cell = kinds.centres_of(ux[rows], PLACES, seed("places", population.model))
     numeric = population.arrays.get("numeric", np.ones(layout.size, np.bool_))
     # What the surrogate learns from must be an answer: rows without a label are nobody's parents.

@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from detector.signals import disagree, entropy, lattice, line, low, novelty, probe, stencil, texture, unlike
+from detector.signals import disagree, entropy, foreign, lattice, line, low, novelty, probe, stencil, texture, unlike
 from detector.signals.base import Event, Signal
 
 SIGNALS: Final[tuple[Signal, ...]] = (
     unlike.SIGNAL,
+    foreign.SIGNAL,
     disagree.SIGNAL,
     texture.SIGNAL,
     low.SIGNAL,

@@ -51,6 +51,7 @@ class Batch:
     dc: npt.NDArray[np.float32]
     res: npt.NDArray[np.float32]
     sm: npt.NDArray[np.float32]
+    foreign: npt.NDArray[np.float32]
     dflip: npt.NDArray[np.float32]  # distance in z to the nearest remembered query with another label; inf: none
     dmin: npt.NDArray[np.float32]  # to the nearest of any label
     base: npt.NDArray[np.int64]  # ordinal of that nearest one; -1 none

@@ -18,6 +18,7 @@ def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags,
         (batch.sm < number(population, "sm02"), seen & known(number(population, "sm02"))),
         (against & far, seen & near_known),
         (against & apart & (batch.margin_low > SURE), seen & near_known & known(batch.margin_low)),
+        (against & beyond(batch.foreign, number(population, "for96")), seen & known(batch.foreign)),
     ]
 
 
@@ -27,6 +28,7 @@ _WORDS = (
     "contradict it more than 98 % of ordinary ones do",
     "contradict it and belong to inputs far from ordinary ones",
     "are sure, contradict it and belong to inputs apart from ordinary ones",
+    "contradict it and belong to inputs that look foreign to this model",
 )
 
 
@@ -37,7 +39,7 @@ def _because(counts: Counts) -> str:
 
 SIGNAL = Signal(
     name="disagree",
-    events=tuple(Event(name, "disagree", "S") for name in ("dis", "s05", "s02", "dfar3", "dfc")),
+    events=tuple(Event(name, "disagree", "S") for name in ("dis", "s05", "s02", "dfar3", "dfc", "dfor")),
     fold=_fold,
     because=_because,
     source="Own; the surrogate is a ridge regression on random features (Rahimi and Recht 2007)",

@@ -4,9 +4,10 @@ An unlabelled population lacks most kinds of honest clients; ceilings learnt fro
 tester. Each virtual query is a changed copy of an ordinary one and keeps its parent's answer.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from detector import geometry
 from detector.learning.past import generator
@@ -28,7 +29,7 @@ from detector.query import Queries
 
 PARENTS_MIN: Final = 64  # fewer ordinary queries than this make copies of the same few things
 
-__all__ = ["CLIENTS", "CLIENTS_FIRST", "Pool", "VirtualKind", "clients_of", "kinds_of", "queries_of"]
+__all__ = ["CLIENTS", "CLIENTS_FIRST", "Pool", "VirtualKind", "clients_of", "kinds_of", "queries_of", "raw"]
 
 
 def kinds_of(layout: geometry.Layout) -> tuple[VirtualKind, ...]:
@@ -69,7 +70,7 @@ def queries_of(pool: Pool, kind: VirtualKind, population: Population, count: int
         id=_identities(total),
         scored=np.ones(total, np.bool_),
         has_input=np.ones(total, np.bool_),
-        input=_raw(np.concatenate([copies.inputs for copies in clients]), population),
+        input=raw(np.concatenate([copies.inputs for copies in clients]), population),
         label=pool.label[parent],
         margin_low=margin,
         margin_high=margin,
@@ -84,6 +85,8 @@ def _identities(total: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
     return identities
 
 
-def _raw(scaled: np.ndarray[tuple[int, ...], np.dtype[np.float32]], population: Population) -> geometry.Floats:
-    raw: geometry.Floats = (scaled / population.arrays["scale"] + population.arrays["offset"]).astype(np.float32)
+def raw(scaled: npt.NDArray[Any], population: Population) -> geometry.Floats:
+    """Return inputs on the pool's scale as clients send them, f4[n, D]."""
+    scale, offset = (population.arrays[name].astype(scaled.dtype) for name in ("scale", "offset"))
+    raw: geometry.Floats = (scaled / scale + offset).astype(np.float32)
     return raw

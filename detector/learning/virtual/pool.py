@@ -24,7 +24,9 @@ class Pool:
     """Ordinary queries on one scale, one row each."""
 
     layout: Layout
-    inputs: Floats  # [n, D] scaled: images 0..1, tables' numeric columns of mean 0 and sd 1
+    # [n, D] scaled: images 0..1 in f4, tables' numeric columns of mean 0 and sd 1 in f8, so that an unchanged
+    # value comes back as it was and is not taken for one that never occurs
+    inputs: npt.NDArray[Any]
     label: npt.NDArray[np.int64]  # [n] the model's own answers
     margin: Floats  # [n] NaN unknown
     cell: Rows  # [n] one of up to 32 places of the input space
@@ -42,7 +44,8 @@ class Pool:
         if shape.channels_first:
             planes = self.inputs[rows].reshape(-1, shape.channels, shape.height, shape.width)
             return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
-        return self.inputs[rows].reshape(-1, shape.height, shape.width, shape.channels)
+        images: Floats = self.inputs[rows].reshape(-1, shape.height, shape.width, shape.channels)
+        return images
 
     def flat(self, images: npt.NDArray[Any]) -> Floats:
         """Return images as rows f4[n, D], within 0..1."""
@@ -57,7 +60,7 @@ class Copies:
     """One virtual client's queries: whose copies they are, and what became of them."""
 
     parent: Rows  # [n] rows of the pool, whose answers they keep
-    inputs: Floats  # [n, D] scaled
+    inputs: npt.NDArray[Any]  # [n, D] scaled, of the pool's dtype
 
 
 Maker: TypeAlias = Callable[[Pool, np.random.Generator], Copies | None]

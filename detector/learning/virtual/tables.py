@@ -111,7 +111,7 @@ TABLES: Final = (
 
 
 def _copies(pool: Pool, rows: Rows, inputs: Array) -> Copies:
-    kept = np.asarray(inputs, np.float32)
+    kept = np.asarray(inputs, np.float64)
     return Copies(rows, kept.reshape(len(rows), pool.inputs.shape[1]))
 
 

@@ -1,0 +1,1 @@
+"""The arena: victims, honest clients, thieves and published detectors, on identical streams."""
