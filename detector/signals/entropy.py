@@ -8,7 +8,7 @@ from detector.signals.base import Counts, Event, Flags, Hit, Signal, Trace, know
 
 LABELS, CELLS = -3, -2  # columns of the window row
 OF = ("label", "cell")
-KINDS = ("answers", "places of the input space")
+KINDS = ("equally frequent answers", "equally frequent places of the input space")
 
 
 def _read(rows: npt.NDArray[np.float32], population: Population) -> list[tuple[Flags, Flags]]:
@@ -30,7 +30,7 @@ def _because(counts: Counts) -> str:
 
 
 def _usual(population: Population, of: int, window: int) -> str:
-    return f"which hold as much variety as {_range(population, of, window)} {KINDS[of]} in equal shares"
+    return f"which spread over the equivalent of {_range(population, of, window)} {KINDS[of]}"
 
 
 def _range(population: Population, of: int, window: int) -> str:
@@ -51,7 +51,7 @@ def _trace(rows: npt.NDArray[np.float32], population: Population) -> Trace:
 def _words(hit: Hit) -> str:
     of, entropy = int(hit.numbers[0]), hit.numbers[1]
     return (
-        f"hold as much variety as {hit.window**entropy:.1f} {KINDS[of]} in equal shares"
+        f"spread over the equivalent of {hit.window**entropy:.1f} {KINDS[of]}"
         f" (96 % of ordinary windows: {_range(hit.population, of, hit.window)})"
     )
 
