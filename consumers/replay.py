@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from consumers import told
 from consumers.files import replacing
 from consumers.kafka import KafkaSettings
 from consumers.records import BATCH_RECORDS, check, read
@@ -114,7 +115,12 @@ def verdict_line(verdict: Verdict) -> bytes:
             "score": verdict.score,
             "leakage": verdict.leakage,
             "evidence": [
-                {"signal": reading.signal, "value": reading.value, "because": reading.because}
+                {
+                    "signal": reading.signal,
+                    "value": reading.value,
+                    "because": reading.because,
+                    "examples": told.examples(reading),
+                }
                 for reading in verdict.evidence
             ],
         }

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detector import memory, window_fold
+from detector import examples, memory, window_fold
 from detector.signals import EVENTS, SIGNALS, SPANS
 from detector.signals.base import Field, Signal
 
@@ -81,8 +81,9 @@ def sections(window: int) -> tuple[Section, ...]:
     return (
         Section("head", 1, HEAD),
         Section("heard", 1, HEARD),
-        Section("memory", 1, memory.FIELDS),
+        Section("memory", 2, memory.FIELDS),
         Section("window", 1, window_fold.fields(window)),
+        Section("examples", 1, examples.FIELDS),
         *(_own(signal) for signal in SIGNALS),
     )
 
@@ -159,6 +160,8 @@ class Table:
         for field in (*PER_EVENT, *PER_SIGNAL):
             if field.name in self.evidence and field.name not in OPEN:
                 self.evidence[field.name][slot] = field.initial
+        for field in examples.FIELDS if not self.light else ():
+            self.columns["examples"][field.name][slot] = field.initial
         self.head["age"][slot] = 0
 
     def discard(self, slot: int) -> None:

@@ -15,12 +15,21 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.compiled import compiled
+from detector.names import Name
 
 ALTERNATIVES: Final = np.array([0.1, 0.3, 0.7])  # q = p0 + (1 - p0) a: weak, middling, blatant
 _WEIGHT_SUM: Final = 2.1097428  # sum over n >= 2 of 1 / (n ln^2 n), so that the start weights sum to 1
 STRONG: Final = 4  # strong mechanisms: lat, sten, lineN, lineM
 
 Logs = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A hit that a person can look at: the query with its partners, by name, and one sentence about them."""
+
+    queries: tuple[Name, ...]  # first the query itself (of a window its last one), then its partners
+    says: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,7 @@ class Reading:
     kind: str
     value: float
     because: str
+    examples: tuple[Example, ...] = ()  # the strongest hits since the evidence began, the strongest first
 
 
 @dataclass(frozen=True, slots=True)

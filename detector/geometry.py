@@ -39,6 +39,7 @@ ARRAYS: Final[dict[str, str]] = {
     "reservoir_ux": "f4[N, P] ordinary queries on which leakage is tested",
     "reservoir_label": "i8[N] the model's own answers to them",
 }
+NEAR: Final = 0.4  # the radius `r` as a share of the median distance to the nearest of 128 queries of others
 NUMBERS: Final[dict[str, str]] = {
     "r": "near-pair radius in z",
     "udist": "median distance of random pairs in the first 24 principal axes",

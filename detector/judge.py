@@ -64,6 +64,7 @@ class Judge:
         bounds = evidence.thresholds(policy.alpha, 0, len(KINDS))
         strong = [population.strong.get(event.name, np.nan) if event.strong else np.nan for event in EVENTS]
         self._alpha = policy.alpha
+        self._seen = (population, policy.window)
         self._rules = _Rules(
             p0=np.array([population.ceilings.get(event.name, np.nan) for event in EVENTS]),
             strong=np.array(strong),
@@ -121,6 +122,8 @@ class Judge:
             trials=columns["trials"][slot, span],
             ceiling=self._rules.p0[span],
             strongest=int(np.argmax(process)),
+            population=self._seen[0],
+            window=self._seen[1],
         )
         value = round(float(columns["peak"][slot, at]), 2)
         return Reading(signal.name, signal.name, value, signal.because(counts))

@@ -10,11 +10,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from detector.chance import drawn
 from detector.compiled import compiled, squares
 from detector.features import Features
 from detector.geometry import COORDS, SCENE, SKETCH
+from detector.names import WIDTH, blank
 from detector.population import Population
-from detector.signals.base import Columns, Field, number
+from detector.signals.base import BESIDE, BY_BASE, BY_FLIP, BY_PARENT, Columns, Field, Flags, Ints, number
 from detector.steps import constant_step
 
 RECENT: Final = 32
@@ -29,6 +31,7 @@ FIELDS: Final = (
     Field("label", "i8", (SLOTS,)),
     Field("ordinal", "i8", (SLOTS,), -1),  # which effective query it was; -1: empty
     Field("granted", "i8", (SLOTS,)),
+    Field("name", "i8", (SLOTS, WIDTH)),
     Field("kept", "i8"),  # effective queries so far
 )
 
@@ -42,6 +45,7 @@ class Ring(NamedTuple):
     label: npt.NDArray[np.int64]
     ordinal: npt.NDArray[np.int64]
     granted: npt.NDArray[np.int64]
+    name: npt.NDArray[np.int64]
     kept: npt.NDArray[np.int64]
     seed: npt.NDArray[np.uint64]
 
@@ -56,6 +60,7 @@ class Asked(NamedTuple):
     ux: npt.NDArray[np.float32]
     c: npt.NDArray[np.int16]
     sc: npt.NDArray[np.float32]
+    name: npt.NDArray[np.int64]
 
 
 class Scales(NamedTuple):
@@ -81,6 +86,7 @@ class Relations(NamedTuple):
     repeat: npt.NDArray[np.bool_]
     trial: npt.NDArray[np.bool_]
     fresh: npt.NDArray[np.bool_]
+    beside: npt.NDArray[np.int64]
 
 
 class Held(NamedTuple):
@@ -99,6 +105,7 @@ class Nearby(NamedTuple):
     dmin: float
     us: float
     ub: float
+    flip: int
     anchor: int
     parent: int
     same: int  # nearest with the same label, in z or in the coarse view
@@ -120,6 +127,7 @@ def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scale
         repeat=np.zeros(count, np.bool_),
         trial=np.zeros(count, np.bool_),
         fresh=np.zeros(count, np.bool_),
+        beside=blank(count, BESIDE),
     )
     _fold(ring, asked, scales, relations, held)
     return relations
@@ -131,14 +139,12 @@ def held(closing: npt.NDArray[np.int64], wanted: bool) -> Held:
     return Held(closing, np.zeros((windows, SCENE, SLOTS), np.float32), np.full((windows, SLOTS), -1, np.int64))
 
 
-def asked(
-    slot: npt.NDArray[np.int64], has_input: npt.NDArray[np.bool_], label: npt.NDArray[np.int64], features: Features
-) -> Asked:
+def asked(slot: Ints, has_input: Flags, label: Ints, features: Features, name: Ints) -> Asked:
     """Return the queries as the fold takes them; the first 24 principal axes, the others zero."""
     scene = np.zeros((len(slot), SCENE), np.float32)
     axes = min(SCENE, features.ux.shape[1])
     scene[:, :axes] = features.ux[:, :axes]
-    return Asked(slot, has_input, label, features.z, scene, features.c, features.sc)
+    return Asked(slot, has_input, label, features.z, scene, features.c, features.sc, name)
 
 
 def scales(population: Population) -> Scales:
@@ -168,7 +174,10 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
     radius = scales.r * asked.sc[row]
     out.dflip[row] = near.dflip
     out.dmin[row] = near.dmin
+    if near.flip >= 0:
+        out.beside[row, BY_FLIP] = ring.name[slot, near.flip]
     if near.anchor >= 0:
+        out.beside[row, BY_PARENT] = ring.name[slot, near.parent]
         _step(ring, (asked, row), scales.coords, out, near.anchor)
         out.related[row] = near.ub < PARENT * scales.udist
     if out.related[row]:
@@ -217,6 +226,7 @@ def _nearest(ordinal: Any, labels: Any, label: int, far: Any, scene: Any) -> Nea
         dmin=_root(far, anchor),
         us=_root(scene, scene_same),
         ub=_root(scene, parent),
+        flip=flip,
         anchor=anchor,
         parent=parent,
         same=closest,
@@ -239,6 +249,7 @@ def _step(ring: Ring, query: Any, coords: int, out: Relations, anchor: int) -> N
     asked, row = query
     slot = asked.slot[row]
     out.base[row] = ring.ordinal[slot, anchor]
+    out.beside[row, BY_BASE] = ring.name[slot, anchor]
     out.base_same[row] = ring.label[slot, anchor] == asked.label[row]
     changed = 0
     for place in range(coords):
@@ -264,6 +275,7 @@ def _remember(ring: Ring, asked: Asked, row: int) -> None:
     ring.label[slot, place] = asked.label[row]
     ring.ordinal[slot, place] = kept
     ring.granted[slot, place] = 0
+    ring.name[slot, place] = asked.name[row]
     ring.kept[slot] = kept + 1
 
 
@@ -272,7 +284,7 @@ def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
     """Keep a uniform sample of the retired (Vitter's algorithm R); chance comes from the client and its count."""
     to = retired
     if retired >= SLOTS - RECENT:
-        to = _drawn(ring.seed[slot], retired)
+        to = drawn(ring.seed[slot], retired)
     if to >= SLOTS - RECENT:
         return
     to += RECENT
@@ -282,18 +294,4 @@ def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
     ring.label[slot, to] = ring.label[slot, place]
     ring.ordinal[slot, to] = ring.ordinal[slot, place]
     ring.granted[slot, to] = ring.granted[slot, place]
-
-
-@compiled
-def _drawn(seed: Any, retired: Any) -> Any:
-    """Return a number in 0..retired that only the client and its count decide."""
-    return np.int64(_mixed(seed + np.uint64(retired)) % np.uint64(retired + 1))
-
-
-@compiled
-def _mixed(value: Any) -> Any:
-    """Return 64 well mixed bits of 64 bits (the finisher of splitmix64, Steele et al. 2014)."""
-    value = np.uint64(value) + np.uint64(0x9E3779B97F4A7C15)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
+    ring.name[slot, to] = ring.name[slot, place]

@@ -7,10 +7,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detector import evidence, judge, leakage, snapshot
+from detector import evidence, examples, judge, leakage, snapshot
 from detector.clients import Table
 from detector.decision import Action
 from detector.evidence import Reading
+from detector.examples import Seen, Waiting
 from detector.judge import Judge
 from detector.policy import Policy
 from detector.population import Population
@@ -43,14 +44,18 @@ class Post:
 
     def assess(self, queries: Queries, touch: int) -> list[Verdict]:
         """Take queries in stream order; return the verdicts in that order. `touch` orders clients for eviction."""
-        closed = self._watch.fold(queries)
+        closed, waiting = self._watch.look(queries)
         for name in {queries.clients[client] for client in set(queries.client.tolist())}:
             slot = self.table.slots[name]
             self.table.touched[slot] = touch
             self.table.dirty.add(slot)
-        return [] if self._judge is None else self._verdicts(self._judge, queries, closed)
+        if self._judge is None or waiting is None:
+            return []
+        verdicts = self._verdicts(self._judge, queries, closed, waiting)
+        waiting.keep(len(queries))
+        return verdicts
 
-    def _verdicts(self, judged: Judge, queries: Queries, closed: Closed) -> list[Verdict]:
+    def _verdicts(self, judged: Judge, queries: Queries, closed: Closed, waiting: Waiting) -> list[Verdict]:
         verdicts: list[Verdict] = []
         time, at = np.array(queries.time[closed.row]), 0
         while True:
@@ -63,6 +68,7 @@ class Post:
                 self._extend(slot, when)
                 continue
             row = int(closed.row[at])
+            waiting.keep(row)
             where = (int(closed.queries[at]), int(queries.place[row]), int(queries.row[row]))
             leaked = self._leaked(closed.scene[at], closed.scene_label[at])
             verdicts.append(self._verdict(slot, push, (when, leaked), where))
@@ -101,7 +107,7 @@ class Post:
         self, slot: int, moved: tuple[Standing, Standing, Cause], when: int, where: tuple[int, int, int]
     ) -> Verdict:
         head, (previous, standing, cause) = self.table.head, moved
-        episode, readings = int(head["episode"][slot]), self._readings(slot)
+        episode, readings = int(head["episode"][slot]), self._readings(slot, when)
         reasons = {Cause.EXPIRY: f"the time of {previous} is over", Cause.LIFT: "a person lifted it"}
         return Verdict(
             client=str(self.table.names[slot]),
@@ -162,10 +168,12 @@ class Post:
     def _leaked(self, scene: npt.NDArray[Any], label: npt.NDArray[Any]) -> float | None:
         return None if self.population is None else leakage.estimate(self.population, scene, label)
 
-    def _readings(self, slot: int) -> tuple[Reading, ...]:
-        if self._judge is None:
+    def _readings(self, slot: int, when: int) -> tuple[Reading, ...]:
+        if self._judge is None or self.population is None:
             return ()
-        return self._judge.readings(self.table.evidence, slot, self.policy.watch)[:READINGS]
+        readings = self._judge.readings(self.table.evidence, slot, self.policy.watch)[:READINGS]
+        held, seen = self.table.columns["examples"], Seen(self.population, self.policy.window, when)
+        return tuple(examples.shown(held, slot, reading, seen) for reading in readings)
 
     def clean(self) -> Iterator[tuple[str, int]]:
         """Return the clients of which nothing is unsaved."""

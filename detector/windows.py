@@ -9,15 +9,17 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detector import features, memory, window_fold
+from detector import examples, features, memory, names, window_fold
 from detector.clients import IDS, Table
 from detector.compiled import compiled
+from detector.examples import Waiting
 from detector.features import Features
 from detector.geometry import SCENE
+from detector.names import Names
 from detector.population import Population
 from detector.query import Queries
 from detector.signals import EVENTS, QUERY_EVENTS, ROW, SIGNALS, SPANS
-from detector.signals.base import Batch, Flags
+from detector.signals.base import Batch, Flags, Ints
 
 MOVING: Final = np.array([event.moving for event in EVENTS])
 
@@ -55,23 +57,45 @@ class Watch:
         return self.table.names
 
     def fold(self, queries: Queries) -> Closed:
-        """Take queries in stream order and return the windows that they close."""
+        """Take queries in stream order and return the windows that they close; examples are left out."""
+        return self.look(queries)[0]
+
+    def look(self, queries: Queries) -> tuple[Closed, Waiting | None]:
+        """Take queries in stream order and return the windows that they close, and their hits as examples."""
         slot, tenant = self._slots(queries)
         for place, name in tenant.items():
             self.table.tenants[place] = name
         counted, fresh = self._hear(queries, slot)
         rows = np.flatnonzero(fresh)
         if self.population is None or len(rows) == 0:
-            return _nothing()
+            return _nothing(), None
         closing = window_fold.closings(self.table.columns["window"], slot[rows])
         held = memory.held(closing, wanted="reservoir_ux" in self.population.arrays)
-        batch = self._batch(self.population, queries.take(rows), slot[rows], held)
+        named = names.of(queries, counted)[rows]
+        batch = self._batch(self.population, queries.take(rows), slot[rows], named, held)
         hit, trial = self._signals(self.population, batch)
         cut = self._cut(batch, hit, trial)
         row = rows[cut.row]
         counts = (cut.hits.astype(np.uint16), cut.trials.astype(np.uint16))
         closed = Closed(cut.slot, cut.window, row, counted[row], *counts, _rows(cut), *_remembered(held, len(row)))
-        return judge(self.population, closed)
+        closed = judge(self.population, closed)
+        return closed, self._waiting(rows, batch, hit, (cut, closed))
+
+    def _waiting(
+        self, rows: npt.NDArray[np.int64], batch: Batch, hit: Flags, closing: tuple[window_fold.Cut, Closed]
+    ) -> Waiting | None:
+        """Return the hits of queries and of windows, by rows of all queries."""
+        cut, closed = closing
+        if self.population is None:
+            return None
+        who = (cut.row, cut.slot, batch.name[cut.row])
+        hits = examples.joined(
+            [
+                *examples.of_queries(batch, hit, self.population),
+                *examples.of_windows(who, closed.hits, closed.rows, self.population),
+            ]
+        )
+        return Waiting(self.table.columns["examples"], hits._replace(row=rows[hits.row]))
 
     def _slots(self, queries: Queries) -> tuple[npt.NDArray[np.int64], dict[int, str | None]]:
         """Return each query's slot, and each client's tenant as last stated."""
@@ -92,7 +116,7 @@ class Watch:
         _count(columns, (slot, np.array(queries.time), ids, scored), (counted, fresh))
         return counted, fresh
 
-    def _batch(self, population: Population, queries: Queries, slot: npt.NDArray[np.int64], held: memory.Held) -> Batch:
+    def _batch(self, population: Population, queries: Queries, slot: Ints, named: Names, held: memory.Held) -> Batch:
         """Return the scored queries with their features and what they are to their clients' earlier ones."""
         scales = memory.scales(population)
         label = np.array(queries.label)
@@ -100,7 +124,7 @@ class Watch:
         if not self._readable(queries) or np.isnan(scales.r + scales.udist):
             has_input[:] = False
         seen = self._features(queries, has_input, label)
-        asked = memory.asked(slot, has_input, label, seen)
+        asked = memory.asked(slot, has_input, label, seen, named)
         related = memory.relate(self.table.columns["memory"], self.table.head["seed"], asked, scales, held)
         return Batch(
             slot=slot,
@@ -109,6 +133,9 @@ class Watch:
             margin_low=np.array(queries.margin_low),
             margin_high=np.array(queries.margin_high),
             **{name: getattr(seen, name) for name in ("z", "c", "sc", "tex", "cell", "dc", "res", "sm", "foreign")},
+            name=named,
+            ends=names.blank(len(slot), 2),
+            part=np.full(len(slot), np.nan, np.float32),
             **related._asdict(),
         )
 

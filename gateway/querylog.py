@@ -179,7 +179,7 @@ def encode(answer: Answer) -> Iterator[bytes]:
 def record(answer: Answer, row: int) -> records.Record:
     """Return the query record of one row."""
     return records.Record(
-        id=uuid.uuid4().hex,
+        id=str(uuid.uuid4()),  # in the form in which people are shown it
         time=records.format_time(answer.time),
         model=answer.model,
         client=answer.asker.client,

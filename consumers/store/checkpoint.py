@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
+from consumers import told
 from consumers.store import answers
 from consumers.store.claims import at, claim, columns, hold
 from consumers.store.copy import Row, merge
@@ -94,6 +95,7 @@ def _judge(connection: Connection, place: Place, reached: Sequence[Verdict]) -> 
             "kind": reading.kind,
             "value": reading.value,
             "because": reading.because,
+            "examples": told.examples(reading),
         }
         for verdict in fresh
         for position, reading in enumerate(verdict.evidence)

@@ -5,6 +5,7 @@ knows no ON CONFLICT.
 """
 
 import io
+import json
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ from sqlalchemy import (
     Uuid,
     select,
 )
-from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.schema import CreateTable
 
 from consumers.store.engine import driver
@@ -120,6 +121,10 @@ def _time(value: datetime | int) -> bytes:
     return struct.pack(">q", (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds)
 
 
+def _json(value: Any) -> bytes:
+    return b"\x01" + json.dumps(value).encode()  # version 1 of jsonb's binary form is its text
+
+
 def _uuid(value: UUID) -> bytes:
     return value.bytes
 
@@ -134,4 +139,5 @@ _ENCODERS: tuple[tuple[type, Callable[[Any], bytes]], ...] = (
     (Uuid, _uuid),
     (LargeBinary, bytes),
     (Text, str.encode),
+    (JSONB, _json),
 )

@@ -39,6 +39,7 @@ class ReadingLine:
     kind: str
     value: float | None
     because: str
+    examples: list[Any]  # see `consumers.told`; empty for those of a version before
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,10 +183,10 @@ def _lines(connection: Connection, client: str | None, limit: int) -> list[Clien
 
 def _with_evidence(connection: Connection, reached: list[VerdictLine]) -> list[VerdictLine]:
     row = schema.evidence.c
-    wanted = select(row.verdict, row.signal, row.kind, row.value, row.because).where(
+    wanted = select(row.verdict, row.signal, row.kind, row.value, row.because, row.examples).where(
         row.verdict.in_([verdict.id for verdict in reached]), row.at.in_({verdict.at for verdict in reached})
     )
     found: dict[Any, list[ReadingLine]] = {verdict.id: [] for verdict in reached}
     for line in connection.execute(wanted.order_by(row.verdict, row.position)):
-        found[line.verdict].append(ReadingLine(line.signal, line.kind, line.value, line.because))
+        found[line.verdict].append(ReadingLine(line.signal, line.kind, line.value, line.because, line.examples or []))
     return [replace(verdict, evidence=tuple(found[verdict.id])) for verdict in reached]

@@ -17,7 +17,6 @@ ROWS_PER_CELL: Final = 8  # fewer rows a cell would place cells on single querie
 LABELS_MAX: Final = 1_000  # surrogate columns: the most frequent labels
 RIDGE: Final = 1e-4
 NEIGHBOURS: Final = 128  # queries of others among which the nearest is looked for
-RADIUS: Final = 0.4  # share of the median distance to the nearest of them that counts as near
 PAIRS: Final = 4_000
 SD_FLOOR: Final = 0.01  # of the largest: an axis without spread must not blow up what is divided by it
 TEXTURE_ROOM: Final = 1.1
@@ -169,7 +168,7 @@ def _radii(model: str, rows: Training, ux: Floats) -> dict[str, float]:
     one, two = rng.permutation(real)[:PAIRS], rng.permutation(real)[:PAIRS]
     scene = np.linalg.norm(ux[one, : geometry.SCENE] - ux[two, : geometry.SCENE], axis=1)[one != two]
     found = {
-        "r": RADIUS * float(np.median(nearest)) if len(nearest) else 0.0,
+        "r": geometry.NEAR * float(np.median(nearest)) if len(nearest) else 0.0,
         "udist": float(np.median(scene)) if len(scene) else 0.0,
         "con": float(np.median(rows.con[real])),
     }

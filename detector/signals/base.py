@@ -1,17 +1,24 @@
 """What a signal is: its events, its state in a client's slot, its fold over queries and its sentence for people."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from detector.names import Names
 from detector.population import Population
 
 Columns: TypeAlias = Mapping[str, npt.NDArray[Any]]
 """A section's fields, one array each, first axis = client slot."""
+
+BESIDE: Final = 3  # remembered queries that each query is compared with, by name:
+BY_FLIP, BY_BASE, BY_PARENT = range(BESIDE)  # nearest with another label; nearest; nearest in the coarse view
+PARTNERS: Final = 2  # queries that a hit is told with, at most: a line's two ends
+TIMES_MAX: Final = 100.0  # beyond it the number itself tells nobody anything
+NUMBERS: Final = 2  # numbers that it is told with, at most
 
 
 class Event(NamedTuple):
@@ -63,16 +70,38 @@ class Batch:
     repeat: npt.NDArray[np.bool_]
     trial: npt.NDArray[np.bool_]
     fresh: npt.NDArray[np.bool_]
+    name: Names  # [n, 5] see `detector.names`
+    beside: Names  # [n, BESIDE, 5] whom it was compared with; nobody: zeros
+    ends: Names  # [n, 2, 5] ends of the line that it lies on, written by the signal that finds it
+    part: npt.NDArray[np.float32]  # how far along from the first end, 0..1, likewise
 
     def __len__(self) -> int:
         return len(self.slot)
 
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
+Ints: TypeAlias = npt.NDArray[np.int64]
 Fold: TypeAlias = Callable[[Batch, Columns, Population], list[tuple[Flags, Flags]]]
 """Per query: (hit, trial) for each event in order. May change the signal's own columns, in stream order."""
 Read: TypeAlias = Callable[[npt.NDArray[np.float32], Population], list[tuple[Flags, Flags]]]
 """Per closed window: (hit, trial) for each event in order, from window rows f4[m, R]."""
+
+
+class Trace(NamedTuple):
+    """How the hits of a signal are told to people. [n] rows: queries or windows; only those with a hit are read."""
+
+    strength: npt.NDArray[Any]  # the strongest hits are kept as examples, of equals the first
+    numbers: Sequence[npt.NDArray[Any]] = ()  # at most NUMBERS, for the words
+    partners: Sequence[Names] = ()  # [n, 5] at most PARTNERS, likewise
+
+
+class Hit(NamedTuple):
+    """One hit, from which a signal makes words."""
+
+    numbers: Sequence[float]
+    partners: Sequence[str]  # "query 127 (label 3)"
+    population: Population
+    window: int  # queries of a window
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +112,8 @@ class Counts:
     trials: npt.NDArray[np.int64]
     ceiling: npt.NDArray[np.float64]  # NaN: the event is not in force
     strongest: int  # the event that speaks most
+    population: Population | None = None
+    window: int = 16  # queries of a window
 
     def share(self, event: int) -> str:
         """Return "31 of 64" for one event."""
@@ -105,6 +136,9 @@ class Signal:
     fields: tuple[Field, ...] = ()
     fold: Fold | None = None
     read: Read | None = None
+    trace: Callable[[Batch, Population], Trace] | None = None  # after `fold`, of the same batch
+    trace_windows: Callable[[npt.NDArray[np.float32], Population], Trace] | None = None  # of window rows f4[m, R]
+    words: Callable[[Hit], str] = lambda _: "is one of them"  # said of "query 132 (12:00:03)"
 
 
 def number(population: Population, name: str) -> float:
@@ -123,3 +157,14 @@ def known(*values: npt.NDArray[Any] | float) -> Any:
     for value in values:
         every = every & ~np.isnan(value)
     return every
+
+
+def ratio(values: npt.NDArray[Any], usual: float) -> npt.NDArray[Any]:
+    """Return how many times the usual the values are; inf where the usual is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(values / np.float64(usual))
+
+
+def times(value: float) -> str:
+    """Return "2.4 times" for people."""
+    return f"{value:.1f} times" if value < TIMES_MAX else f"over {TIMES_MAX:.0f} times"

@@ -1,7 +1,7 @@
 """Disagree: the model's answers contradict what ordinary clients' answers have taught a cheap surrogate."""
 
 from detector.population import Population
-from detector.signals.base import Batch, Columns, Counts, Event, Flags, Signal, beyond, known, number
+from detector.signals.base import Batch, Columns, Counts, Event, Flags, Hit, Signal, Trace, beyond, known, number
 
 SURE = 0.9  # margin above which the model is sure of its answer
 
@@ -24,11 +24,11 @@ def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags,
 
 _WORDS = (
     "contradict what ordinary answers lead one to expect",
-    "contradict it more than 95 % of ordinary ones do",
-    "contradict it more than 98 % of ordinary ones do",
-    "contradict it and belong to inputs far from ordinary ones",
-    "are sure, contradict it and belong to inputs apart from ordinary ones",
-    "contradict it and belong to inputs that look foreign to this model",
+    "contradict what ordinary answers lead one to expect more than 95 % of ordinary ones do",
+    "contradict what ordinary answers lead one to expect more than 98 % of ordinary ones do",
+    "contradict what ordinary answers lead one to expect, far from ordinary inputs",
+    "are sure and contradict what ordinary answers lead one to expect, apart from ordinary inputs",
+    "contradict what ordinary answers lead one to expect, for inputs that look foreign",
 )
 
 
@@ -37,10 +37,24 @@ def _because(counts: Counts) -> str:
     return f"{counts.share(event)} answers to new inputs {_WORDS[event]} ({counts.ordinary(event)})"
 
 
+def _trace(batch: Batch, _: Population) -> Trace:
+    return Trace(-batch.sm, [batch.sm])
+
+
+def _words(hit: Hit) -> str:
+    usual = number(hit.population, "sm05")
+    return (
+        f"was answered against what ordinary answers lead one to expect: support {hit.numbers[0]:.2f}"
+        f" (95 % of ordinary answers: above {usual:.2f})"
+    )
+
+
 SIGNAL = Signal(
     name="disagree",
     events=tuple(Event(name, "disagree", "S") for name in ("dis", "s05", "s02", "dfar3", "dfc", "dfor")),
     fold=_fold,
     because=_because,
+    trace=_trace,
+    words=_words,
     source="Own; the surrogate is a ridge regression on random features (Rahimi and Recht 2007)",
 )

@@ -5,7 +5,7 @@ lies far from ordinary inputs (`unlike`) may still be a dark or turned one of th
 """
 
 from detector.population import Population
-from detector.signals.base import Batch, Columns, Counts, Event, Flags, Signal, beyond, known, number
+from detector.signals.base import Batch, Columns, Counts, Event, Flags, Hit, Signal, Trace, beyond, known, number
 
 QUANTILES = ("for96", "for995")
 
@@ -27,10 +27,21 @@ def _because(counts: Counts) -> str:
     )
 
 
+def _trace(batch: Batch, _: Population) -> Trace:
+    return Trace(batch.foreign, [batch.foreign])
+
+
+def _words(hit: Hit) -> str:
+    usual = number(hit.population, "for96")
+    return f"looks foreign: {hit.numbers[0]:.1f} nats for elsewhere (96 % of ordinary inputs and copies: below {usual:.1f})"
+
+
 SIGNAL = Signal(
     name="foreign",
     events=(Event("for96", "foreign", "S"), Event("for995", "foreign", "S")),
     fold=_fold,
     because=_because,
+    trace=_trace,
+    words=_words,
     source="Hendrycks et al. 2019 (outlier exposure), Baradad et al. 2021 (images from noise), Friedman 2002 (boosting)",
 )

@@ -7,8 +7,9 @@ import numpy as np
 
 from detector.compiled import compiled, squares
 from detector.geometry import COORDS, SKETCH
+from detector.names import NUMBER, WIDTH
 from detector.population import Population
-from detector.signals.base import Batch, Columns, Counts, Event, Field, Flags, Signal, known, number
+from detector.signals.base import Batch, Columns, Counts, Event, Field, Flags, Hit, Signal, Trace, known, number
 
 RAW: Final = 16  # latest queries, collapsed ones too: a bracket's ends are among them
 OPPOSITE: Final = -0.99  # cosine of the two directions from the query to the ends
@@ -27,6 +28,7 @@ class _Ring(NamedTuple):
     label: Any  # [slots, 16]
     apart: Any  # [slots, 16, 16] squared distances between them
     asked: Any  # [slots]
+    name: Any  # [slots, 16, 5]
 
 
 def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[Flags, Flags]]:
@@ -34,7 +36,8 @@ def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[
     radius = np.float32(number(population, "r")) * batch.sc
     found = np.zeros((3, len(batch)), np.bool_)
     coords = len(population.arrays.get("coords", ()))
-    _lines(held, (batch.slot, batch.has_input, batch.label, batch.z, batch.c), (radius, coords), found)
+    asked = (batch.slot, batch.has_input, batch.label, batch.z, batch.c, batch.name)
+    _lines(held, asked, (radius, coords), (found, batch.ends, batch.part))
     wide = math.prod(population.shape) >= DIMENSIONS_MIN
     trial = batch.has_input & (batch.label >= 0) & known(batch.dmin) & wide & (batch.dmin > SAME * radius)
     return [(hit, trial) for hit in found]
@@ -42,19 +45,21 @@ def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[
 
 @compiled
 def _lines(held: Any, batch: Any, sizes: Any, found: Any) -> None:
-    slots, has_input, labels, z, c = batch
+    slots, has_input, labels, z, c, name = batch
     radius, coords = sizes
+    hits, ends, part = found
     square = np.zeros(RAW, np.float32)
     for row in range(slots.shape[0]):
         slot = slots[row]
         if not has_input[row] or labels[row] < 0:
             continue
         squares(held.z[slot], z[row], square)
-        _between(held, slot, square, (radius[row], coords), found[:, row])
+        _between(held, slot, square, (radius[row], coords), (hits[:, row], ends[row], part[row : row + 1]))
         place = held.asked[slot] % RAW
         held.z[slot, :, place] = z[row]
         held.c[slot, place] = c[row]
         held.label[slot, place] = labels[row]
+        held.name[slot, place] = name[row]
         held.apart[slot, place] = square
         held.apart[slot, :, place] = square
         held.asked[slot] += 1
@@ -69,7 +74,10 @@ def _between(held: Any, slot: int, square: Any, sizes: Any, found: Any) -> None:
         for other in range(one):
             ends = held.label[slot, one] != held.label[slot, other]
             if ends and _on_line(square[one], square[other], held.apart[slot, one, other]):
-                _judge(held.c[slot, one], held.c[slot, other], (square[one], square[other], radius, coords), found)
+                near = (square[one], square[other], radius, coords)
+                part = _judge(held.c[slot, one], held.c[slot, other], near, found[0])
+                if part >= 0:
+                    _tell(held.name[slot, one], held.name[slot, other], part, found)
 
 
 @compiled
@@ -80,7 +88,17 @@ def _on_line(one: float, other: float, apart: float) -> bool:
 
 
 @compiled
-def _judge(one: Any, other: Any, sizes: Any, found: Any) -> None:
+def _tell(one: Any, other: Any, part: float, found: Any) -> None:
+    """Write the ends between which the query lies nearest to halfway."""
+    _, ends, best = found
+    if np.isnan(best[0]) or abs(part - HALFWAY) < abs(best[0] - HALFWAY):
+        ends[0], ends[1] = one, other
+        best[0] = part
+
+
+@compiled
+def _judge(one: Any, other: Any, sizes: Any, found: Any) -> float:
+    """Return how far along from `one` to `other` the query lies, 0..1; -1 where this is no line."""
     square, square_other, radius, coords = sizes
     near, far = np.sqrt(square), np.sqrt(square_other)
     part = near / (near + far)
@@ -88,10 +106,11 @@ def _judge(one: Any, other: Any, sizes: Any, found: Any) -> None:
     for place in range(coords):
         differing += one[place] != other[place]
     if part < WITHIN[0] or part > WITHIN[1] or differing < APART * coords:
-        return
+        return -1.0
     found[0] = True
     found[1] = found[1] or near + far < NARROW * radius
     found[2] = found[2] or abs(part - HALFWAY) <= MIDDLE
+    return float(part)
 
 
 _WORDS = (
@@ -104,6 +123,20 @@ _WORDS = (
 def _because(counts: Counts) -> str:
     event = counts.strongest
     return f"{counts.share(event)} queries {_WORDS[event]} ({counts.ordinary(event)})"
+
+
+def _trace(batch: Batch, _: Population) -> Trace:
+    swapped = batch.ends[:, 0, NUMBER] > batch.ends[:, 1, NUMBER]
+    first, last = batch.ends[:, 0], batch.ends[:, 1]
+    earlier, later = np.where(swapped[:, None], (last, first), (first, last))
+    part = np.where(swapped, 1 - batch.part, batch.part)
+    return Trace(-abs(part - HALFWAY), [part], [earlier, later])
+
+
+def _words(hit: Hit) -> str:
+    part = hit.numbers[0]
+    way = "halfway" if abs(part - HALFWAY) <= MIDDLE else f"{part:.0%} of the way"
+    return f"lies {way} between {hit.partners[0]} and {hit.partners[1]}"
 
 
 SIGNAL = Signal(
@@ -119,8 +152,12 @@ SIGNAL = Signal(
         Field("label", "i8", (RAW,)),
         Field("apart", "f4", (RAW, RAW)),
         Field("asked", "i8"),
+        Field("name", "i8", (RAW, WIDTH)),
     ),
     fold=_fold,
     because=_because,
+    version=2,
+    trace=_trace,
+    words=_words,
     source="Lowd and Meek 2005 (line search); Chen et al. 2020 (HopSkipJump) bisects so",
 )

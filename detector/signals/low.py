@@ -1,7 +1,7 @@
 """Low: answers with little margin between the two best classes, as a share of queries and not as a mean."""
 
 from detector.population import Population
-from detector.signals.base import Batch, Columns, Counts, Event, Flags, Signal, known, number
+from detector.signals.base import Batch, Columns, Counts, Event, Flags, Hit, Signal, Trace, known, number
 
 
 def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags, Flags]]:
@@ -27,6 +27,18 @@ def _because(counts: Counts) -> str:
     return f"{counts.share(event)} {_WORDS[event]} ({counts.ordinary(event)})"
 
 
+def _trace(batch: Batch, _: Population) -> Trace:
+    return Trace(-batch.margin_high, [batch.margin_high])
+
+
+def _words(hit: Hit) -> str:
+    usual = number(hit.population, "m05")
+    return (
+        f"was answered with a lead of {hit.numbers[0]:.3f} over the second class"
+        f" (95 % of ordinary answers: {usual:.3f} or more)"
+    )
+
+
 SIGNAL = Signal(
     name="low",
     events=(
@@ -36,5 +48,7 @@ SIGNAL = Signal(
     ),
     fold=_fold,
     because=_because,
+    trace=_trace,
+    words=_words,
     source="Brendel et al. 2018 (Boundary attack); margins as a mixture, since a mean hides the probing part",
 )

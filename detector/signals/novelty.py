@@ -12,7 +12,7 @@ import numpy.typing as npt
 from river import anomaly
 
 from detector.population import Population
-from detector.signals.base import Counts, Event, Flags, Signal, known, number
+from detector.signals.base import Counts, Event, Flags, Hit, Signal, Trace, known, number
 
 TREES: Final = 25
 HEIGHT: Final = 8
@@ -98,11 +98,23 @@ def _read(rows: _Rows, population: Population) -> list[tuple[Flags, Flags]]:
 
 
 def _because(counts: Counts) -> str:
-    degree = ("98 %", "99.8 %")[counts.strongest]
+    degree, name = ("98 %", "99.8 %")[counts.strongest], tuple(QUANTILES)[counts.strongest]
+    usual = math.nan if counts.population is None else _threshold(counts.population, name)
+    above = "" if math.isnan(usual) else f", above {usual:.2f} on a scale of 0 to 1"
     return (
-        f"{counts.share(counts.strongest)} windows as a whole are odder than {degree} of ordinary windows"
+        f"{counts.share(counts.strongest)} windows as a whole are odder than {degree} of ordinary windows{above}"
         f" ({counts.ordinary(counts.strongest)})"
     )
+
+
+def _trace(rows: _Rows, population: Population) -> Trace:
+    odd = scores(population, rows)
+    return Trace(odd, [odd])
+
+
+def _words(hit: Hit) -> str:
+    usual = _threshold(hit.population, "odd98")
+    return f"are {hit.numbers[0]:.2f} odd on a scale of 0 to 1 (98 % of ordinary windows: below {usual:.2f})"
 
 
 SIGNAL = Signal(
@@ -110,5 +122,7 @@ SIGNAL = Signal(
     events=(Event("odd98", "novelty", "O"), Event("odd998", "novelty", "O")),
     read=_read,
     because=_because,
+    trace_windows=_trace,
+    words=_words,
     source="Tan, Ting and Liu 2011 (half-space trees), river.anomaly.HalfSpaceTrees and QuantileFilter",
 )

@@ -2,8 +2,22 @@
 
 import numpy as np
 
+from detector.geometry import NEAR
 from detector.population import Population
-from detector.signals.base import Batch, Columns, Counts, Event, Flags, Signal, known, number
+from detector.signals.base import (
+    BY_FLIP,
+    Batch,
+    Columns,
+    Counts,
+    Event,
+    Flags,
+    Hit,
+    Signal,
+    Trace,
+    known,
+    number,
+    ratio,
+)
 
 TIGHT = 0.35  # of the near-pair radius
 
@@ -32,6 +46,15 @@ def _because(counts: Counts) -> str:
     return f"boundary probing: {counts.share(event)} {_WORDS[event]} ({counts.ordinary(event)})"
 
 
+def _trace(batch: Batch, population: Population) -> Trace:
+    apart = NEAR * ratio(batch.dflip / batch.sc, number(population, "r"))
+    return Trace(-apart, [apart], [batch.beside[:, BY_FLIP]])
+
+
+def _words(hit: Hit) -> str:
+    return f"and {hit.partners[0]} have different answers at {hit.numbers[0]:.1%} of the usual distance between queries"
+
+
 SIGNAL = Signal(
     name="probe",
     events=(
@@ -42,5 +65,7 @@ SIGNAL = Signal(
     ),
     fold=_fold,
     because=_because,
+    trace=_trace,
+    words=_words,
     source="Chen et al. 2020 (HopSkipJump) and Brendel et al. 2018 (Boundary) look for the boundary so",
 )

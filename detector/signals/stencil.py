@@ -5,9 +5,22 @@ from typing import Any
 import numpy as np
 
 from detector.compiled import compiled
-from detector.geometry import SKETCH
+from detector.geometry import NEAR, SKETCH
 from detector.population import Population
-from detector.signals.base import Batch, Columns, Counts, Event, Field, Flags, Signal, number
+from detector.signals.base import (
+    BY_BASE,
+    Batch,
+    Columns,
+    Counts,
+    Event,
+    Field,
+    Flags,
+    Hit,
+    Signal,
+    Trace,
+    number,
+    ratio,
+)
 
 STEP_MIN = 1e-4  # in z: below it the input is the same
 TIGHT = 0.35  # of the near-pair radius
@@ -55,11 +68,24 @@ def _because(counts: Counts) -> str:
     )
 
 
+def _trace(batch: Batch, population: Population) -> Trace:
+    apart = NEAR * ratio(batch.dmin / batch.sc, number(population, "r"))
+    return Trace(-apart, [apart], [batch.beside[:, BY_BASE]])
+
+
+def _words(hit: Hit) -> str:
+    return (
+        f"is {hit.partners[0]} moved in a new direction by {hit.numbers[0]:.1%} of the usual distance between queries"
+    )
+
+
 SIGNAL = Signal(
     name="stencil",
     events=(Event("sten", "stencil", "P", floor=0.01, strong=0.05),),
     fields=(Field("base", "i8", (), -1), Field("step", "f4", (SKETCH,))),
     fold=_fold,
     because=_because,
+    trace=_trace,
+    words=_words,
     source="Tramer et al. 2016 (equation solving) and Milli et al. 2019 (gradients by finite differences)",
 )

@@ -4,7 +4,20 @@ import numpy as np
 
 from detector.geometry import layout
 from detector.population import Population
-from detector.signals.base import Batch, Columns, Counts, Event, Flags, Signal, beyond, known, number
+from detector.signals.base import (
+    Batch,
+    Columns,
+    Counts,
+    Event,
+    Flags,
+    Hit,
+    Signal,
+    Trace,
+    beyond,
+    known,
+    number,
+    times,
+)
 
 HALF = 0.5  # of a table's discrete columns off their grid
 
@@ -29,10 +42,25 @@ def _because(counts: Counts) -> str:
     )
 
 
+def _trace(batch: Batch, _: Population) -> Trace:
+    return Trace(batch.tex, [batch.tex])
+
+
+def _words(hit: Hit) -> str:
+    if not layout(hit.population.shape).image:
+        return (
+            f"has values that never occur in {hit.numbers[0]:.0%} of its columns with few values (ordinary inputs: 0%)"
+        )
+    usual = number(hit.population, "tex99")
+    return f"is {times(hit.numbers[0] / usual if usual else np.inf)} as rough as 99 % of ordinary images"
+
+
 SIGNAL = Signal(
     name="texture",
     events=(Event("hf1", "texture", "S"), Event("hf2", "texture", "S", floor=0.05)),
     fold=_fold,
     because=_because,
+    trace=_trace,
+    words=_words,
     source="Own; high frequencies betray noise and adversarial steps, as in Carrara et al. 2018",
 )

@@ -1,7 +1,23 @@
 """Unlike: new inputs far from everything that ordinary clients send."""
 
+import numpy as np
+
 from detector.population import Population
-from detector.signals.base import Batch, Columns, Counts, Event, Flags, Signal, beyond, known, number
+from detector.signals.base import (
+    Batch,
+    Columns,
+    Counts,
+    Event,
+    Flags,
+    Hit,
+    Signal,
+    Trace,
+    beyond,
+    known,
+    number,
+    ratio,
+    times,
+)
 
 
 def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags, Flags]]:
@@ -23,10 +39,25 @@ def _because(counts: Counts) -> str:
     )
 
 
+def _trace(batch: Batch, population: Population) -> Trace:
+    cell, residual = (
+        ratio(batch.dc, number(population, "dc97")),
+        ratio(batch.res, number(population, "res97")),
+    )
+    farther = np.fmax(cell, residual)
+    return Trace(farther, [farther])
+
+
+def _words(hit: Hit) -> str:
+    return f"lies {times(hit.numbers[0])} as far from ordinary inputs as 97 % of those do"
+
+
 SIGNAL = Signal(
     name="unlike",
     events=(Event("far3", "unlike", "S"), Event("far4", "unlike", "S")),
     fold=_fold,
     because=_because,
+    trace=_trace,
+    words=_words,
     source="Orekondy et al. 2019 (Knockoff Nets) and Atli et al. 2020: a thief's pool is not the owner's domain",
 )

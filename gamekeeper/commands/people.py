@@ -45,22 +45,12 @@ def clients() -> None:
 
 
 def show(client: Annotated[str, typer.Argument(help="The client.")]) -> None:
-    """Show a client's verdicts with their evidence, and the decisions about it."""
+    """Show where a client stands and why, with the queries that speak most, and the decisions about it."""
     settings = common.settings()
     from consumers.store import reads  # noqa: PLC0415
+    from gamekeeper.commands import casefile  # noqa: PLC0415
 
-    console, file = Console(), reads.show(common.engine(settings), client)
-    for verdict in file.verdicts:
-        console.print(
-            f"[bold]{verdict.standing}[/bold] with {verdict.model} at query {verdict.queries:,}, {verdict.at:%F %T}Z, "
-            f"score {verdict.score:.2f}{' (shadow)' if verdict.shadow else ''}"
-        )
-        for reading in verdict.evidence:
-            console.print(f"  {reading.signal}: {reading.because}", highlight=False)
-    for decision in file.decisions:
-        console.print(
-            f"{decision.action} until {decision.until:%F %T}Z by {decision.origin}: {decision.reason}", highlight=False
-        )
+    casefile.write(Console(), reads.show(common.engine(settings), client))
 
 
 def label(

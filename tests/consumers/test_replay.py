@@ -141,7 +141,8 @@ def test_lines(population: Population, stream: list[Record], tmp_path: Path) -> 
         members = ["client", "model", "queries", "time", "standing", "action", "shadow", "score", "leakage", "evidence"]
         assert list(line) == members
         assert line["evidence"]
-        assert all(list(reading) == ["signal", "value", "because"] for reading in line["evidence"])
+        assert all(list(reading) == ["signal", "value", "because", "examples"] for reading in line["evidence"])
+        assert all(reading["examples"] for reading in line["evidence"])
         assert line["shadow"] is True
     members = [
         "client",

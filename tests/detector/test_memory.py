@@ -8,6 +8,7 @@ import pytest
 from detector import memory
 from detector.clients import Table
 from detector.geometry import COORDS, SCENE, SKETCH
+from detector.names import blank
 from detector.steps import constant_step
 from detector.windows import Watch
 from tests.detector import build
@@ -22,7 +23,14 @@ def _asked(rows: np.ndarray, label: list[int]) -> memory.Asked:
     z[:, 0] = ux[:, 0] = rows
     c = np.round(1_000 * z[:, :1] * np.ones(COORDS)).astype(np.int16)
     return memory.Asked(
-        np.zeros(count, np.int64), np.ones(count, np.bool_), np.array(label), z, ux, c, np.ones(count, np.float32)
+        np.zeros(count, np.int64),
+        np.ones(count, np.bool_),
+        np.array(label),
+        z,
+        ux,
+        c,
+        np.ones(count, np.float32),
+        blank(count),
     )
 
 

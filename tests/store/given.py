@@ -7,13 +7,15 @@ from sqlalchemy import Engine, func, select, table, text
 from consumers.store.checkpoint import claim, save
 from consumers.store.facts import Channels, Checkpoint, Claim, Place
 from detector.decision import Action
-from detector.evidence import Reading
+from detector.evidence import Example, Reading
+from detector.names import Name
 from detector.standing import Cause, Standing
 from detector.verdict import Snapshot, Verdict
 
 PLACE = Place("group", "predictions", "life-1", 0)
 CHANNELS = Channels(decisions=("topic", "push:edge"), alerts=("webhook:security",))
 NOON = 1_795_521_600_000_000  # µs: 2026-11-24 12:00 UTC
+EXAMPLE = Example((Name(17, NOON, 3, "a" * 32), Name(12, NOON - 5, None, "b" * 32)), "query 17 lies beside query 12")
 ACTIONS = {
     Standing.CLEAR: Action.ALLOW,
     Standing.WATCHED: Action.ALLOW,
@@ -40,7 +42,7 @@ def verdict(standing: Standing, serial: int = 1, **other: Any) -> Verdict:
         "shadow": False,
         "score": 0.25 * standing.rank + 0.1,
         "leakage": None,
-        "evidence": (Reading("line", "boundary", 12.5, "31 label flips in 64 near pairs"),),
+        "evidence": (Reading("line", "boundary", 12.5, "31 label flips in 64 near pairs", (EXAMPLE,)),),
         "population": "p1",
         "policy": "c1",
         "place": serial,

@@ -132,6 +132,12 @@ def test_reads_show_a_client(engine: Engine) -> None:
     assert (line.client, line.standing, line.action, line.queries) == ("thief", "confirmed", "block", 17)
     shown = reads.show(engine, "thief")
     assert [reading.because for reading in shown.verdicts[0].evidence] == ["31 label flips in 64 near pairs"]
+    [example] = shown.verdicts[0].evidence[0].examples
+    assert example["says"] == "query 17 lies beside query 12"
+    assert example["queries"] == [
+        {"query": 17, "time": "2026-11-24T12:00:00Z", "label": 3, "id": "a" * 32},
+        {"query": 12, "time": "2026-11-24T11:59:59.999995Z", "label": None, "id": "b" * 32},
+    ]
     assert [decision.action for decision in shown.decisions] == ["block", "block"]
     assert [act.what for act in shown.acts] == ["block"]
     assert (reads.totals(engine).scored, reads.totals(engine).standings) == (64, {"confirmed": 1})

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Uuid,
     func,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 metadata = MetaData(
@@ -35,6 +36,7 @@ REAL = Float(53)
 FLAG = Boolean()
 BYTES = LargeBinary()
 UUID = Uuid()
+JSON = JSONB()
 
 
 def key(name: str, kind: TypeEngine[Any], comment: str) -> Column[Any]:

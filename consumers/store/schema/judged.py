@@ -6,6 +6,7 @@ from consumers.store.schema.columns import (
     BYTES,
     FLAG,
     INT,
+    JSON,
     LONG,
     REAL,
     TEXT,
@@ -62,6 +63,11 @@ evidence = Table(
     must("kind", TEXT, "which kind of evidence it is"),
     may("value", REAL, "the reading; null: unknown"),
     must("because", TEXT, "the reading in words"),
+    may(
+        "examples",
+        JSON,
+        "its strongest queries in words, and each with number, time, label and id; null: written before there were any",
+    ),
     comment="The readings behind each verdict. Partitioned by day of event time.",
     postgresql_partition_by="RANGE (at)",
 )
