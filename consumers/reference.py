@@ -1,5 +1,7 @@
 """Reference data: a sample of the owner's own, as arrays (`.npz`, `.npy`) or as records."""
 
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,9 +39,11 @@ def _array(path: Path) -> npt.NDArray[Any]:
     try:
         held = np.load(path, mmap_mode="r", allow_pickle=False)
         found = _member(path, held) if isinstance(held, np.lib.npyio.NpzFile) else held
+    except BadReference:
+        raise
     except OSError as error:
         raise BadReference(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BadReference(f"{path}: not arrays of numbers as numpy saves them; nothing is unpickled") from error
     if found.dtype.kind not in "uif":
         raise BadReference(f"{path}: holds {found.dtype}, numbers are needed")

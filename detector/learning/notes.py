@@ -72,8 +72,8 @@ def _promise(population: Population, policy: Policy) -> Iterator[str]:
 def _aside(told: Told) -> Iterator[str]:
     if told.left_out:
         yield (
-            f"{told.left_out:,} clients were left out: they had left clear before, or a person labelled them a thief "
-            "or a test; whom you label false-positive joins"
+            f"clients left out: {told.left_out:,}; they had left clear before, or a person labelled them a thief or a "
+            "test (whom you label false-positive joins)"
         )
     if told.aside:
         yield (
