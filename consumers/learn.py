@@ -197,8 +197,7 @@ def _table(population: Population) -> Table:
     shape = "x".join(map(str, population.shape)) or "no input"
     state = "cold" if population.cold else "gated" if population.gated else "ready"
     title = Text(f"population {population.version} of {population.model} ({shape}): {state}")
-    table = Table(title=title, show_header=False)
-    table.add_column("", ratio=1)
+    table = Table(title=title, show_header=False, box=None, padding=(0, 1, 0, 0))
     for note in population.notes:
-        table.add_row(Text(note))  # names of clients in it are not markup
+        table.add_row("•", Text(note))  # names of clients in it are not markup
     return table

@@ -16,6 +16,15 @@ from detector.signals import EVENTS
 
 RULE_OF_THREE: Final = 3  # 0 of n seen: the chance is below 3/n with 95 % confidence (Hanley and Lippman-Hand 1983)
 
+ASKED: Final = (
+    "virtual queries have the model's own answers, so they also say how often answers change among honest queries "
+    "(line, probe)"
+)
+PARENTS: Final = (
+    "virtual queries keep the answer to the query that they are copies of, which need not be the model's; "
+    "`learn --model` asks the model itself"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -90,12 +99,14 @@ def _aside(told: Told) -> Iterator[str]:
 def _variety(population: Population, told: Told) -> Iterator[str]:
     draft, reference = told.draft, told.how.reference
     yield f"{draft.kinds.count} clusters of clients, {draft.kinds.separate} of them clearly apart"
+    if told.asked:
+        yield f"the model itself was asked {told.asked:,} questions; it gives past inputs the recorded answers"
     if reference is not None:
         answered = int(np.sum(reference.label >= 0))
         yield f"reference data: {len(reference):,} rows joined as a kind of their own, {answered:,} with an answer"
     if draft.virtual:
         yield f"virtual kinds of clients added: {', '.join(draft.virtual)}"
-        yield _answers(told)
+        yield ASKED if told.how.model is not None else PARENTS
     else:
         yield "no virtual kinds of clients: they need inputs, answers and at least 64 ordinary queries"
     if population.gated:
@@ -103,18 +114,6 @@ def _variety(population: Population, told: Told) -> Iterator[str]:
             f"gated: fewer than {kinds.KINDS} kinds of clients are clearly apart and none are virtual, so unusual "
             "inputs and answers alone throttle a client but never block it"
         )
-
-
-def _answers(told: Told) -> str:
-    if told.how.model is None:
-        return (
-            "virtual queries keep the answer to the query that they are copies of, which need not be the model's; "
-            "`learn --model` asks the model itself"
-        )
-    return (
-        f"virtual queries have the model's own answers (it was asked {told.asked:,} times), so they also say how often "
-        "answers change among honest queries (line, probe)"
-    )
 
 
 def _events(draft: Draft) -> Iterator[str]:

@@ -11,7 +11,7 @@ from gamekeeper.cli import app
 from gateway import serving
 from tests.gateway.build import SHAPE, images
 
-CLIENTS, EACH = 4, 30
+CLIENTS, EACH = 4, 60
 
 
 def _records(model: Path) -> Iterator[bytes]:
