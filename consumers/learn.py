@@ -4,21 +4,24 @@ RECORDS are read twice: first to find each model's shape (that of most of its re
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from consumers import reference
 from consumers.files import replacing
 from consumers.kafka import KafkaSettings
 from consumers.records import check, read
 from detector import learning
-from detector.learning import LearnError
+from detector.learning import Ask, LearnError
 from detector.policy import Policy
 from detector.population import Population, dump
 from detector.query import Queries, Shape
@@ -27,6 +30,8 @@ from detector.wire import RECORD_BYTES_MAX, RawRecord, decode, shapes_seen
 HELD_NUMBERS: Final = 1 << 27  # input numbers (512 MiB) held of a model before what is too much is let go
 HELD_QUERIES: Final = 4_000_000  # the same for queries without inputs
 MODELS_MAX: Final = 64  # models learnt from one set of records
+ASKED_AT_ONCE: Final = 1_024  # inputs: what is shown moves on this often
+NAMED: Final = 5  # models named in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,10 @@ class LearnOptions:
     policy: Policy = field(default_factory=Policy)
     shape: Shape | None = None  # of one input of every model in the records; None: that of most records
     bootstrap: KafkaSettings | str | None = None  # for kafka:// sources
-    left_out: Collection[str] = ()  # clients that ever left clear
+    left_out: Callable[[str], Collection[str]] = lambda _: ()  # model -> clients that must not teach it
+    only: str | None = None  # the one model to learn of
+    asking: Callable[[Shape], Ask] | None = None  # the model itself, for inputs of a shape
+    reference: Path | None = None  # a sample of the owner's own data
     limit_bytes: int = RECORD_BYTES_MAX
 
 
@@ -68,6 +76,8 @@ def learn(sources: Sequence[str], out: Path, options: LearnOptions) -> None:
     with _progress() as shown:
         shapes = _shapes(sources, options, shown)
         pasts, unreadable = _gathered(sources, shapes, options, shown)
+        if len(pasts) > 1 and (options.asking or options.reference):
+            raise LearnError(f"--model and --reference are of one model, the records of {_named(pasts)}; say --only")
         populations, failures = _learnt(pasts, shapes, options, shown)
     if not populations:
         raise LearnError(
@@ -98,6 +108,8 @@ def _gathered(
         decoded = decode(batch, shapes, options.limit_bytes)
         unreadable += len(decoded.unreadable)
         for queries in decoded.queries:
+            if options.only not in {None, queries.model}:
+                continue
             pasts.setdefault(queries.model, _Past()).add(queries)
         if len(pasts) > MODELS_MAX:
             raise LearnError(f"more than {MODELS_MAX} models in these records; learn from the records of fewer at once")
@@ -108,18 +120,50 @@ def _learnt(
     pasts: dict[str, _Past], shapes: dict[str, Shape], options: LearnOptions, shown: Progress
 ) -> tuple[list[Population], list[str]]:
     populations, failures = [], []
-    how = learning.Options(policy=options.policy, left_out=options.left_out)
     for model in sorted(pasts):
         task = shown.add_task(model, total=1.0)
 
         def told(what: str, share: float, model: str = model, task: TaskID = task) -> None:
             shown.update(task, description=f"{model}: {what}", completed=share)
 
+        shape = shapes.get(model, ())
         try:
-            populations.append(learning.learn(pasts[model].held, shapes.get(model, ()), how, told))
+            how = _how(model, shape, options, shown)
+            populations.append(learning.learn(pasts[model].held, shape, how, told))
         except LearnError as error:
             failures.append(f"{model}: {error}")
     return populations, failures
+
+
+def _how(model: str, shape: Shape, options: LearnOptions, shown: Progress) -> learning.Options:
+    own = options.reference
+    return learning.Options(
+        policy=options.policy,
+        left_out=options.left_out(model),
+        ask=None if options.asking is None else _counted(options.asking(shape), shown),
+        reference=None if own is None else reference.read(own, model, shape, options.limit_bytes),
+    )
+
+
+def _counted(ask: Ask, shown: Progress) -> Ask:
+    """Return the same function, which also shows how much the model was asked."""
+    task = shown.add_task("asking the model", total=None)
+    asked = 0
+
+    def counted(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        nonlocal asked
+        parts = []
+        for at in range(0, len(inputs), ASKED_AT_ONCE):
+            parts.append(ask(inputs[at : at + ASKED_AT_ONCE]))
+            asked += len(parts[-1])
+            shown.update(task, description=f"asking the model: {asked:,}")
+        return np.concatenate(parts)
+
+    return counted
+
+
+def _named(models: Collection[str]) -> str:
+    return ", ".join(sorted(models)[:NAMED])
 
 
 def _batches(sources: Sequence[str], options: LearnOptions, shown: Progress, what: str) -> Iterator[list[RawRecord]]:
@@ -153,8 +197,7 @@ def _table(population: Population) -> Table:
     shape = "x".join(map(str, population.shape)) or "no input"
     state = "cold" if population.cold else "gated" if population.gated else "ready"
     title = Text(f"population {population.version} of {population.model} ({shape}): {state}")
-    table = Table(title=title, show_header=False)
-    table.add_column("", ratio=1)
+    table = Table(title=title, show_header=False, box=None, padding=(0, 1, 0, 0))
     for note in population.notes:
-        table.add_row(Text(note))  # names of clients in it are not markup
+        table.add_row("•", Text(note))  # names of clients in it are not markup
     return table

@@ -41,6 +41,7 @@ class Settings:
     api_port: int
     metrics_port: int | None
     models: Path | None
+    model_key: str
     checkpoint_seconds: float
     checkpoint_queries: int
     clients_max: int
@@ -131,6 +132,7 @@ SETTINGS: tuple[Setting, ...] = (
         "port of detect's or deliver's /metrics and /healthz; empty: none",
     ),
     Setting("GAMEKEEPER_MODELS", "", forms.existing_folder, "folder of the models that the gateway serves: NAME.keras"),
+    Setting("GAMEKEEPER_MODEL_KEY", "", forms.text, "API key with which `learn --model URL` asks", secret=True),
     Setting("GAMEKEEPER_CHECKPOINT_SECONDS", "1", forms.seconds, "longest time between two checkpoints"),
     Setting(
         "GAMEKEEPER_CHECKPOINT_QUERIES", "50000", forms.whole(1, 10_000_000), "most queries between two checkpoints"

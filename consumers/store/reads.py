@@ -93,6 +93,16 @@ _LATEST = text("""
     ORDER BY array_position(ARRAY['confirmed', 'suspected', 'watched', 'clear'], standing), score DESC, client, model
     LIMIT :limit
 """)
+_NOT_TEACHING = text("""
+    WITH labels AS (
+        SELECT DISTINCT ON (client) client, what FROM feedback
+        WHERE model IN (:model, '*') AND what IN ('false-positive', 'true-positive', 'authorised-test')
+        ORDER BY client, id DESC)
+    SELECT client FROM labels WHERE what <> 'false-positive'
+    UNION
+    SELECT client FROM episodes LEFT JOIN labels USING (client)
+    WHERE model = :model AND what IS DISTINCT FROM 'false-positive'
+""")
 _VERDICT = [schema.verdicts.c[name] for name in VerdictLine.__slots__ if name != "evidence"]
 
 
@@ -150,6 +160,16 @@ def standings(engine: Engine, model: str) -> dict[str, str]:
     with engine.connect() as connection:
         found = connection.execute(select(row.client, row.standing).where(row.model == model))
         return {line.client: line.standing for line in found}
+
+
+def not_teaching(engine: Engine, model: str) -> set[str]:
+    """Return the clients that a population must not be learnt from.
+
+    Those that ever left clear with the model, and those that a person labelled a thief or a test; never those
+    labelled false-positive: they are ordinary. Of several labels the latest counts.
+    """
+    with engine.connect() as connection:
+        return set(connection.execute(_NOT_TEACHING, {"model": model}).scalars())
 
 
 def counts(engine: Engine, group: str | None = None, topic: str | None = None) -> tuple[int, int, int]:

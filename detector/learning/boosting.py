@@ -1,23 +1,48 @@
 """Boosting: grow the trees that tell foreign inputs from ordinary ones and from changed copies of ordinary ones."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import GradientBoostingClassifier
 
-from detector import trees
+from detector import features, trees
 from detector.features import Seen
-from detector.learning.past import seed
+from detector.geometry import Floats
+from detector.learning import foreign, virtual
+from detector.learning.past import generator, seed
+from detector.learning.virtual import Pool
+from detector.population import Population
 from detector.trees import Trees
 
+ORDINARY: Final = 4_000  # ordinary inputs
+COPIES: Final = 800  # and copies of each virtual kind
 TREES: Final = 80
 LEAVES: Final = 16
 LEAF_MIN: Final = 30  # rows in a leaf: no tree remembers single inputs
 RATE: Final = 0.15
 PART: Final = 0.5  # of the rows for each tree (Friedman 2002)
 QUANTILES: Final = {"for96": 0.96, "for995": 0.995}
+
+
+def with_trees(population: Population, pool: Pool, inputs: Floats) -> Population:
+    """Add the trees that tell foreign inputs; a pool too small for virtual copies is too small for them."""
+    glass, rng = features.lens(population), generator("foreign", population.model)
+    kinds = virtual.kinds_of(pool.layout)
+    made = [virtual.queries_of(pool, kind, population, virtual.CLIENTS_FIRST) for kind in kinds]
+    copies = [copy.input for copy in made if copy is not None and copy.input is not None]
+    if glass is None or not copies:
+        return population
+    ordinary = [rng.permutation(inputs)[:ORDINARY], *(rng.permutation(copy)[:COPIES] for copy in copies)]
+    strange = virtual.raw(foreign.inputs(pool, rng), population)
+    arrays, numbers = fit(
+        population.model,
+        features.asked_of_trees(glass, np.concatenate(ordinary)),
+        features.asked_of_trees(glass, strange),
+    )
+    return replace(population, arrays={**population.arrays, **arrays}, numbers={**population.numbers, **numbers})
 
 
 def fit(model: str, ordinary: Seen, foreign: Seen) -> tuple[dict[str, npt.NDArray[Any]], dict[str, float]]:

@@ -7,10 +7,12 @@ from typing import Final
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from detector import evidence
-from detector.learning import kinds, notes, poison, stages
+from detector import evidence, geometry
+from detector.learning import answers, kinds, notes, poison, reference, stages
+from detector.learning.answers import Ask
 from detector.learning.past import LearnError, Span, bounded, gather, without
-from detector.learning.stages import Draft, Progress
+from detector.learning.reference import Reference
+from detector.learning.stages import Draft, Pass, Progress
 from detector.policy import Policy
 from detector.population import QUERIES_MIN, Population
 from detector.query import Queries, Shape
@@ -24,7 +26,9 @@ class Options:
     """What a person may say about learning."""
 
     policy: Policy = field(default_factory=Policy)
-    left_out: Collection[str] = ()  # clients that ever left clear: they teach nothing
+    left_out: Collection[str] = ()  # clients that must not teach
+    ask: Ask | None = None  # the model itself, for the true answers to what nobody asked
+    reference: Reference | None = None  # inputs known to be in the model's domain
 
 
 def _silent(_what: str, _share: float) -> None:
@@ -44,31 +48,53 @@ def learn(
     """
     options = options or Options()
     whole, span = gather(parts)
-    past = bounded(without(whole, options.left_out))
+    left_out = set(whole.clients) & set(options.left_out)
+    past = bounded(without(whole, left_out))
     if len(past) == 0:
         raise LearnError("every client of this model was left out: nothing to learn from")
     blank = _blank(past, shape, span)
     with threadpool_limits(limits=1):  # threads add up in any order
+        asked: list[int] = []
+        how = _how(past, options, asked)
         progress("looking for clients who must not teach", 0.0)
-        aside, too_many = _unusual(past, blank, options.policy, progress)
+        aside, too_many = _unusual(past, blank, how, progress)
         past = without(past, aside)
         progress("learning from the rest", 0.5)
-        draft = stages.run(past, blank, options.policy, 0, lambda what, done: progress(what, 0.5 + done / 2))
-    told = notes.Told(draft, options.policy, tuple(aside), tuple(too_many), len(options.left_out))
+        draft = stages.run(past, blank, how, lambda what, done: progress(what, 0.5 + done / 2))
     population = _described(past, draft.population)
+    lives = np.bincount(past.client)
+    told = notes.Told(draft, how, lives[lives > 0], tuple(aside), tuple(too_many), len(left_out), sum(asked))
     progress("done", 1.0)
     return replace(population, notes=notes.sentences(population, told))
 
 
-def _unusual(past: Queries, blank: Population, policy: Policy, progress: Progress) -> tuple[list[str], list[str]]:
+def _how(past: Queries, options: Options, asked: list[int]) -> Pass:
+    model = None if options.ask is None else answers.recognised(past, _counted(options.ask, asked))
+    given = None if options.reference is None else reference.prepared(options.reference, past, model)
+    return Pass(options.policy, model=model, reference=given)
+
+
+def _counted(ask: Ask, asked: list[int]) -> Ask:
+    """Return the same function; `asked` grows by how many questions are put each time."""
+
+    def counted(inputs: geometry.Floats) -> geometry.Floats:
+        asked.append(len(inputs))
+        return ask(inputs)
+
+    return counted
+
+
+def _unusual(past: Queries, blank: Population, how: Pass, progress: Progress) -> tuple[list[str], list[str]]:
     """Return the clients to set aside, and those who look the same but are too many to be poison."""
     clients = np.unique(past.client)
     if len(clients) < poison.CLIENTS_MIN:
         return [], []
     company = _company(past, blank)
-    first: Draft = stages.run(company, blank, policy, poison.SPARE, lambda what, done: progress(what, done / 2))
-    group, asked = stages.lives_of(past, first.population, policy)
-    bounds = evidence.thresholds(policy.alpha, 1, len(KINDS))
+    # The model is not asked yet: this pass only tells who must not teach, and each question has its price.
+    quick = replace(how, spare=poison.SPARE, model=None)
+    first: Draft = stages.run(company, blank, quick, lambda what, done: progress(what, done / 2))
+    group, asked = stages.lives_of(past, first.population, how.policy)
+    bounds = evidence.thresholds(how.policy.alpha, 1, len(KINDS))
     found = asked[poison.blocked(group, first.ceilings, bounds, gated=first.population.gated)]
     suspects = [past.clients[at] for at in found]
     return (suspects, []) if len(suspects) <= poison.ASIDE_MAX * len(clients) else ([], suspects)

@@ -1,15 +1,29 @@
 """Notes: what a population has to say about how good it is, in sentences for the person who will rely on it."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
 
 from detector.learning import kinds, poison
-from detector.learning.stages import Draft
+from detector.learning.stages import Draft, Pass
 from detector.policy import Policy
 from detector.population import CLIENTS_MIN, QUERIES_MIN, Population
+from detector.signals import EVENTS
 
 RULE_OF_THREE: Final = 3  # 0 of n seen: the chance is below 3/n with 95 % confidence (Hanley and Lippman-Hand 1983)
+
+ASKED: Final = (
+    "virtual queries have the model's own answers, so they also say how often answers change among honest queries "
+    "(line, probe)"
+)
+PARENTS: Final = (
+    "virtual queries keep the answer to the query that they are copies of, which need not be the model's; "
+    "`learn --model` asks the model itself"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,51 +31,59 @@ class Told:
     """What is told about."""
 
     draft: Draft
-    policy: Policy
+    how: Pass
+    lives: npt.NDArray[Any]  # i[clients] queries of each client
     aside: Sequence[str]  # clients set aside by the first pass
     too_many: Sequence[str]  # clients who look like thieves but are too many to be poison
-    left_out: int  # clients that a person left out
+    left_out: int  # clients of the records that were left out
+    asked: int  # questions put to the model itself
 
 
 def sentences(population: Population, told: Told) -> tuple[str, ...]:
     """Return the notes of a finished population."""
-    return (*_size(population, told.policy), *_variety(population, told.draft), *_aside(told), *_events(told.draft))
+    return (
+        *_size(population, told),
+        *_promise(population, told.how.policy),
+        *_aside(told),
+        *_variety(population, told),
+        *_events(told.draft),
+    )
 
 
-def _size(population: Population, policy: Policy) -> Iterator[str]:
+def _size(population: Population, told: Told) -> Iterator[str]:
     yield (
         f"learnt from {population.clients:,} clients and {population.queries:,} queries; {population.known:,} clients "
-        f"asked {QUERIES_MIN} times or more, the oldest {population.oldest:,} times"
+        f"asked {QUERIES_MIN} times or more"
+    )
+    quarter, half, most = (f"{age:,.0f}" for age in np.quantile(told.lives, [0.25, 0.5, 0.75], method="lower"))
+    yield (
+        f"ages in queries: a quarter of the clients asked {quarter} or fewer, half {half}, three quarters {most}, "
+        f"the oldest {population.oldest:,}; what is older is judged as the oldest"
     )
     if population.cold:
         yield (
             f"cold: {CLIENTS_MIN - population.known} more clients with {QUERIES_MIN} queries are needed; "
             "until then every decision of the detector is in shadow"
         )
+
+
+def _promise(population: Population, policy: Policy) -> Iterator[str]:
     if population.known:
         supported = min(1.0, RULE_OF_THREE / population.known)
+        needed = math.ceil(RULE_OF_THREE / policy.alpha)
         yield (
             f"none of its own clients would be blocked; {population.known:,} clients alone support a false-block rate "
-            f"of {supported:.2%} at 95 % confidence, the policy's alpha is {policy.alpha:.2%}"
-        )
-
-
-def _variety(population: Population, draft: Draft) -> Iterator[str]:
-    yield f"{draft.kinds.count} clusters of clients, {draft.kinds.separate} of them clearly apart"
-    if draft.virtual:
-        yield f"virtual kinds of clients added: {', '.join(draft.virtual)}"
-    else:
-        yield "no virtual kinds of clients: they need inputs, answers and at least 64 ordinary queries"
-    if population.gated:
-        yield (
-            f"gated: fewer than {kinds.KINDS} kinds of clients are clearly apart and none are virtual, so unusual "
-            "inputs and answers alone throttle a client but never block it"
+            f"of {supported:.2%} at 95 % confidence, the policy's alpha is {policy.alpha:.2%} (to count that far takes "
+            f"{needed:,} clients)"
         )
 
 
 def _aside(told: Told) -> Iterator[str]:
     if told.left_out:
-        yield f"{told.left_out:,} clients were left out because they had left clear before"
+        yield (
+            f"clients left out: {told.left_out:,}; they had left clear before, or a person labelled them a thief or a "
+            "test (whom you label false-positive joins)"
+        )
     if told.aside:
         yield (
             f"{len(told.aside)} clients were set aside because they behave like thieves: {poison.names(told.aside)}; "
@@ -74,13 +96,43 @@ def _aside(told: Told) -> Iterator[str]:
         )
 
 
+def _variety(population: Population, told: Told) -> Iterator[str]:
+    draft, reference = told.draft, told.how.reference
+    yield f"{draft.kinds.count} clusters of clients, {draft.kinds.separate} of them clearly apart"
+    if told.asked:
+        yield f"the model itself was asked {told.asked:,} questions; it gives past inputs the recorded answers"
+    if reference is not None:
+        answered = int(np.sum(reference.label >= 0))
+        yield f"reference data: {len(reference):,} rows joined as a kind of their own, {answered:,} with an answer"
+    if draft.virtual:
+        yield f"virtual kinds of clients added: {', '.join(draft.virtual)}"
+        yield ASKED if told.how.model is not None else PARENTS
+    else:
+        yield "no virtual kinds of clients: they need inputs, answers and at least 64 ordinary queries"
+    if population.gated:
+        yield (
+            f"gated: fewer than {kinds.KINDS} kinds of clients are clearly apart and none are virtual, so unusual "
+            "inputs and answers alone throttle a client but never block it"
+        )
+
+
 def _events(draft: Draft) -> Iterator[str]:
     by_kind: dict[str, list[str]] = {}
-    for event, kind in sorted(draft.ceilings.bound_by.items()):
+    for event, kind in draft.ceilings.bound_by.items():
         by_kind.setdefault(kind, []).append(event)
-    for kind, events in by_kind.items():
-        yield f"virtual kind {kind} sets the ceilings of {', '.join(events)}"
+    for kind, events in sorted(by_kind.items()):
+        yield f"virtual kind {kind} sets the ceilings of {_by_signal(events)}"
     if draft.ceilings.dropped:
-        yield f"not used, too usual among ordinary clients: {', '.join(draft.ceilings.dropped)}"
+        yield f"not used, too usual among ordinary clients: {_by_signal(draft.ceilings.dropped)}"
     if draft.ceilings.untried:
-        yield f"not used, nothing in the past could try them: {', '.join(draft.ceilings.untried)}"
+        yield f"not used, nothing in the past could try them: {_by_signal(draft.ceilings.untried)}"
+
+
+def _by_signal(events: Iterable[str]) -> str:
+    """Return events under the signals that they belong to, as the documentation lists them."""
+    chosen = set(events)
+    by_signal: dict[str, list[str]] = {}
+    for event in EVENTS:
+        if event.name in chosen:
+            by_signal.setdefault(event.kind, []).append(event.name)
+    return ", ".join(f"{signal} ({' '.join(names)})" for signal, names in by_signal.items())

@@ -11,7 +11,7 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 _ULID_LENGTH = 26
 _UUID_LENGTH = 36
 _UUID_HEX_LENGTH = 32
-_OPAQUE = 1 << 62  # set in the code of every opaque label: no class index reaches it
+OPAQUE = 1 << 62  # set in the code of every opaque label: no class index reaches it
 
 
 def id_bytes(text: str) -> bytes:
@@ -31,4 +31,4 @@ def id_bytes(text: str) -> bytes:
 def label_code(label: str) -> int:
     """Return a stable code of an opaque label: 2^62 and above, so that it never equals a class index."""
     digest = hashlib.blake2b(label.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") % _OPAQUE | _OPAQUE
+    return int.from_bytes(digest, "big") % OPAQUE | OPAQUE

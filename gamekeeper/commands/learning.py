@@ -7,10 +7,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gamekeeper.commands import common
+from gamekeeper.commands import common, models
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from detector.population import Population
+    from gamekeeper.settings import Settings
 
 PANEL = "Past records"
 RECORDS = typer.Argument(
@@ -26,22 +29,51 @@ def register(app: typer.Typer) -> None:
         app.command(rich_help_panel=PANEL)(command)
 
 
-def learn(
+def learn(  # noqa: PLR0913, PLR0917  # one parameter an option of the command line
     records: Annotated[list[str], RECORDS],
     out: Annotated[Path, typer.Option(help="The population file to write.")],
     shape: Annotated[
         str | None, typer.Option(help="Shape of one input, such as 28,28,1; else that of most records.")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="The model itself, asked for true answers: NAME.keras, or http(s)://HOST/v1/models/NAME:predict "
+            "or /v2/models/NAME/infer (with the key GAMEKEEPER_MODEL_KEY).",
+            metavar="FILE|URL",
+        ),
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="Your own data, as the model takes it: .npz, .npy or records.", metavar="DATA")
+    ] = None,
+    only: Annotated[str | None, typer.Option(help="Learn of this model of the records alone.")] = None,
 ) -> None:
     """Learn what ordinary clients look like from past records, and say what that population can promise."""
     settings = common.settings()
     policy = common.policy(settings)
     from consumers import learn as learning  # noqa: PLC0415
 
-    options = learning.LearnOptions(
-        policy=policy, shape=_shape(shape), bootstrap=settings.kafka_bootstrap_servers or None
-    )
-    learning.learn(records, out, options)
+    with models.asking(model, settings) as asking:
+        options = learning.LearnOptions(
+            policy=policy,
+            shape=_shape(shape),
+            bootstrap=settings.kafka_bootstrap_servers or None,
+            left_out=_left_out(settings, records),
+            only=only,
+            asking=asking,
+            reference=reference,
+        )
+        learning.learn(records, out, options)
+
+
+def _left_out(settings: "Settings", records: list[str]) -> "Callable[[str], Collection[str]]":
+    """Return who must not teach a model: known to the database, for records of the system that it belongs to."""
+    if not settings.database_url or not any(source.startswith("kafka://") for source in records):
+        return lambda _: ()
+    from consumers.store import reads  # noqa: PLC0415
+
+    engine = common.engine(settings)
+    return lambda model: reads.not_teaching(engine, model)
 
 
 def replay(  # noqa: PLR0913, PLR0917  # one parameter an option of the command line

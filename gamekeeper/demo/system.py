@@ -95,7 +95,7 @@ class System:
         """Learn a population from the topic, as an operator would. Return its version. Raises Stuck."""
         out, log = self.folder / "population.gk", self.folder / "logs" / "learn.log"
         command = [sys.executable, "-m", "gamekeeper", "learn", f"kafka://{self.topic}", "--out", str(out)]
-        variables = environment({"KAFKA_BOOTSTRAP_SERVERS": self.parts.bootstrap})
+        variables = environment({"KAFKA_BOOTSTRAP_SERVERS": self.parts.bootstrap, "DATABASE_URL": self.parts.database})
         beat("as `gamekeeper learn` does")
         with log.open("wb") as output:
             done = subprocess.run(  # noqa: S603  # our own command

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from consumers.learn import LearnOptions, learn
 from consumers.records import BadSource
-from detector.learning import LearnError
+from detector.learning import Ask, LearnError
 from detector.population import load
 from detector.records import Input, Output, Record, encode_record, format_time
 
@@ -96,3 +97,34 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     path = _file(tmp_path, iter([b"not json"]))
     with pytest.raises(LearnError, match="no readable record"):
         learn([str(path)], tmp_path / "p.gk", LearnOptions())
+
+
+def test_one_model_of_several_is_asked(tmp_path: Path) -> None:
+    """What is said of one model needs one model: the error names those there are and what to say."""
+    path, out = _file(tmp_path, _records("a"), _records("b")), tmp_path / "p.gk"
+    asked: list[int] = []
+
+    def asking(shape: tuple[int, ...]) -> Ask:
+        assert shape == (4,)
+        return answer
+
+    def answer(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        asked.append(len(inputs))
+        return np.tile(np.array([0.25, 0.75], np.float32), (len(inputs), 1))
+
+    with pytest.raises(LearnError, match="the records of a, b; say --only"):
+        learn([str(path)], out, LearnOptions(asking=asking))
+    learn([str(path)], out, LearnOptions(asking=asking, only="b"))
+    assert load(out.read_bytes()).keys() == {"b"}
+    assert sum(asked) == CLIENTS * EACH
+
+
+def test_reference_and_who_must_not_teach(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both reach the detector, and what is printed says so."""
+    path, out, own = _file(tmp_path, _records()), tmp_path / "p.gk", tmp_path / "own.npy"
+    np.save(own, np.random.default_rng(2).random((50, 4)))
+    learn([str(path)], out, LearnOptions(reference=own, left_out=lambda model: {"[red]0", f"not of {model}"}))
+    assert load(out.read_bytes())["m"].clients == CLIENTS - 1
+    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "reference data: 50 rows joined" in said
+    assert "clients left out: 1;" in said

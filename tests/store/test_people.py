@@ -12,7 +12,7 @@ from consumers.store.facts import Checkpoint, Missing, Place
 from consumers.store.people import Entry, Exempt, Order, Said
 from detector.decision import Action, Origin, Scope
 from detector.standing import Standing
-from tests.store.given import CHANNELS, count, one, rows, saved, verdict
+from tests.store.given import CHANNELS, count, one, rows, saved, snapshot, verdict
 
 SAID = Said("ann", "a test")
 ACTIVE = "SELECT value, model, action, origin FROM active_decisions ORDER BY value, model"
@@ -147,3 +147,24 @@ def test_reads_show_a_client(engine: Engine) -> None:
     assert reads.in_force(engine, "digits") == {}
     with pytest.raises(Missing):
         reads.show(engine, "stranger")
+
+
+def test_who_must_not_teach_a_population(engine: Engine) -> None:
+    """Who ever left clear, and whom a person calls a thief or a test; whom a person calls ordinary teaches."""
+    for client in ("thief", "ordinary", "other"):
+        model = "faces" if client == "other" else "digits"
+        saved(
+            engine, verdict(Standing.SUSPECTED, client=client, model=model), snapshots=[snapshot(client, model=model)]
+        )
+    for client in ("tester", "plain"):
+        saved(engine, snapshots=[snapshot(client)])
+    for client, what in (
+        ("ordinary", "true-positive"),
+        ("ordinary", "false-positive"),
+        ("tester", "authorised-test"),
+        ("plain", "false-positive"),
+    ):
+        people.label(engine, client, "*" if client == "tester" else "digits", what, SAID)
+    people.lift(engine, Scope.CLIENT, "plain", "*", SAID, CHANNELS)
+    assert reads.not_teaching(engine, "digits") == {"thief", "tester"}
+    assert reads.not_teaching(engine, "faces") == {"other", "tester"}
