@@ -76,10 +76,10 @@ class Lens:
         self.pca = geometry.array(population, "pca", np.float32)
         self.cells_t = geometry.array(population, "cells", np.float32).T.copy()
         self.labels = geometry.array(population, "labels", np.int64)
-        self.surrogate = geometry.array(population, "surrogate", np.float32)
-        self.ux_sd = geometry.array(population, "ux_sd", np.float32)
+        self.net_in, self.net_out = (geometry.array(population, name, np.float32) for name in ("net_in", "net_out"))
+        self.net_in_bias = geometry.array(population, "net_in_bias", np.float32)
+        self.net_out_bias = geometry.array(population, "net_out_bias", np.float32)
         self.con = geometry.number(population, "con")
-        self.relu = geometry.random_features(population.model, max(len(self.ux_sd), 1))
         self.trees = trees.of(population)
 
     @property
@@ -107,12 +107,6 @@ def reduce(u: Floats, mean: Floats, axes: Floats) -> tuple[Floats, Floats]:
     centred = _plain(u - mean)
     ux = feature_loops.projected(centred, _plain(axes))
     return ux, feature_loops.rest(centred, ux)
-
-
-def design(model: str, standardised: Floats) -> Floats:
-    """Return the surrogate's inputs f4[n, 256 + P + 1]: ReLU features, the axes themselves, 1."""
-    weights, bias = geometry.random_features(model, standardised.shape[1])
-    return _design(standardised, weights, bias)
 
 
 def extract(population: Population, inputs: Floats, label: npt.NDArray[np.int64]) -> Features:
@@ -147,7 +141,7 @@ def _look(glass: Lens, inputs: Floats, label: npt.NDArray[np.int64]) -> Features
     foreign = np.full(len(inputs), np.nan, np.float32)
     if glass.trees is not None:
         foreign = trees.answer(glass.trees, trees.columns(ux, (res, dc, seen.con, seen.tex), seen.u))
-    return Features(seen.z, c, ux, sc, seen.tex, cell, dc, res, _doubt(glass, ux, label), foreign)
+    return Features(seen.z, c, ux, sc, seen.tex, cell, dc, res, doubt(glass, seen.u, label), foreign)
 
 
 def asked_of_trees(glass: Lens, inputs: Floats) -> "Seen":
@@ -179,19 +173,14 @@ def _nearest(glass: Lens, ux: Floats) -> tuple[npt.NDArray[np.int32], Floats]:
     return feature_loops.nearest(ux, glass.cells_t)
 
 
-def _doubt(glass: Lens, ux: Floats, label: npt.NDArray[np.int64]) -> Floats:
-    """Return the surrogate's margin for the answered label; unknown for labels the population never saw."""
-    if glass.surrogate.size == 0 or len(glass.labels) <= 1:
-        return np.full(len(ux), np.nan, np.float32)
-    answers = feature_loops.projected(_design(ux / glass.ux_sd, *glass.relu), glass.surrogate)
+def doubt(glass: Lens, u: Floats, label: npt.NDArray[np.int64]) -> Floats:
+    """Return the surrogate's margin f4[n] for the answered label; unknown for labels the population never saw."""
+    if glass.net_in.size == 0:
+        return np.full(len(u), np.nan, np.float32)
+    hidden = np.maximum(feature_loops.projected(_plain(u), glass.net_in) + glass.net_in_bias, np.float32(0))
+    answers = feature_loops.projected(hidden, glass.net_out) + glass.net_out_bias
     place = np.minimum(np.searchsorted(glass.labels, label), len(glass.labels) - 1)
     return feature_loops.lead(answers, np.where(glass.labels[place] == label, place, -1))
-
-
-def _design(standardised: Floats, weights: Floats, bias: Floats) -> Floats:
-    standardised = _plain(standardised)
-    relu = np.maximum(feature_loops.projected(standardised, weights) + bias, np.float32(0))
-    return np.concatenate([relu, standardised, np.ones((len(relu), 1), np.float32)], axis=1)
 
 
 def _planes(layout: Layout, pixels: Floats) -> Floats:

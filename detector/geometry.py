@@ -27,8 +27,11 @@ ARRAYS: Final[dict[str, str]] = {
     "pca_mean": "f4[U] mean of the coarse view",
     "pca": "f4[U, P] orthonormal principal axes of the coarse view",
     "ux_sd": "f4[P] standard deviation on each axis",
-    "surrogate": "f4[256+P+1, K] ridge weights; rows: random features, ux/ux_sd, 1",
-    "labels": "i8[K] label of each surrogate column, ascending",
+    "net_in": "f4[U, H] the surrogate's first layer, of the coarse view; ReLU follows",
+    "net_in_bias": "f4[H]",
+    "net_out": "f4[H, K] its second layer: log-odds of each label",
+    "net_out_bias": "f4[K]",
+    "labels": "i8[K] label of each column of the second layer, ascending",
     "cells": "f4[M, P] centres of the input-space cells, M <= 256",
     "trees_column": "i4[T, N] boosted trees that tell foreign inputs: see `trees.Trees`",
     "trees_threshold": "f4[T, N]",
@@ -70,7 +73,6 @@ SKETCH: Final = 48  # dimensions of z: midpoints and distances survive, bytes st
 COORDS: Final = 64  # raw coordinates kept of an input
 SCENE: Final = 24  # principal axes on which the same scene is looked for
 AXES: Final = 32  # principal axes at most
-RELU: Final = 256  # random features of the surrogate; 512 gained nothing (measured)
 COLUMNS: Final = 256  # a wider table is folded to this many columns
 SIDE_MIN: Final = 6  # a smaller grid of numbers is no image
 INPUT_MAX: Final = 1 << 18  # numbers in an input (1 MiB of float32); above, only input-free signals speak
@@ -147,13 +149,6 @@ def coordinates(model: str, numeric: npt.NDArray[np.bool_]) -> npt.NDArray[np.in
     first = order[numeric[order]][:COORDS]
     rest = order[~numeric[order]][: COORDS - len(first)]
     return np.concatenate([np.sort(first), np.sort(rest)]).astype(np.int32)
-
-
-def random_features(model: str, axes: int) -> tuple[Floats, Floats]:
-    """Return weights f4[axes, 256] and biases f4[256] of the surrogate's ReLU features (Rahimi and Recht, 2007)."""
-    generator = _generator("features", model, axes)
-    weights = generator.standard_normal((axes, RELU), np.float32) / np.float32(math.sqrt(axes))
-    return weights, generator.standard_normal(RELU, np.float32)
 
 
 def folding(model: str, size: int) -> tuple[npt.NDArray[np.int32], Floats]:

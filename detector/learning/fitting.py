@@ -1,7 +1,7 @@
 """Fitting: what distances, axes, cells and the surrogate are for this model (stage B of the geometry)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -9,13 +9,13 @@ import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
 from detector import features, geometry
-from detector.learning import kinds
+from detector.learning import kinds, surrogate
 from detector.learning.past import generator, seed
+from detector.population import Population
 
 CELLS: Final = 256
 ROWS_PER_CELL: Final = 8  # fewer rows a cell would place cells on single queries
-LABELS_MAX: Final = 1_000  # surrogate columns: the most frequent labels
-RIDGE: Final = 1e-4
+HELD_OUT: Final = 4  # one client in so many, and one copy, sets the surrogate's thresholds without teaching it
 NEIGHBOURS: Final = 128  # queries of others among which the nearest is looked for
 PAIRS: Final = 4_000
 SD_FLOOR: Final = 0.01  # of the largest: an axis without spread must not blow up what is divided by it
@@ -50,9 +50,12 @@ def pooled(parts: Sequence[Training]) -> Training:
     return Training(*(np.concatenate([getattr(part, name) for part in parts]) for name in Training.__slots__))
 
 
-def fit(model: str, rows: Training) -> tuple[dict[str, npt.NDArray[Any]], dict[str, float]]:
-    """Return the arrays and numbers of stage B (see `geometry.ARRAYS` and `geometry.NUMBERS`)."""
-    weight = rows.weight
+def fit(population: Population, rows: Training) -> tuple[dict[str, npt.NDArray[Any]], dict[str, float]]:
+    """Return the arrays and numbers of stage B (see `geometry.ARRAYS` and `geometry.NUMBERS`).
+
+    `population` holds stage A.
+    """
+    model, weight = population.model, rows.weight
     mean, axes = principal(rows.u, weight)
     ux, res = features.reduce(rows.u, mean, axes)
     deviation = _spread(ux, weight)
@@ -60,10 +63,12 @@ def fit(model: str, rows: Training) -> tuple[dict[str, npt.NDArray[Any]], dict[s
     arrays: dict[str, npt.NDArray[Any]] = {"pca_mean": mean, "pca": axes, "ux_sd": deviation}
     arrays["cells"] = centres.astype(np.float32)
     seen = {"dc": _nearest(ux, arrays["cells"]), "res": res, "tex": rows.tex, "m": rows.margin}
-    learnt = surrogate(model, ux / deviation, rows.label, weight)
-    if learnt:
-        arrays |= learnt
-        seen["sm"] = _lead(features.design(model, ux / deviation) @ learnt["surrogate"], learnt["labels"], rows.label)
+    held_out = np.where(rows.client < 0, np.arange(len(ux)), rows.client) % HELD_OUT == 0
+    teaching = np.where(held_out, -1, rows.label)
+    arrays |= surrogate.fit(model, rows.u, teaching, weight)
+    glass = features.lens(replace(population, arrays={**population.arrays, **arrays}))
+    if glass is not None:
+        seen["sm"] = np.where(held_out, features.doubt(glass, rows.u, rows.label), np.float32(np.nan))
     numbers = _radii(model, rows, ux)
     for name, (column, share) in QUANTILES.items():
         numbers |= _quantile(name, seen.get(column), weight, share)
@@ -99,25 +104,6 @@ def principal(u: Floats, weight: Weights) -> tuple[Floats, Floats]:
     return mean.astype(np.float32), axes.astype(np.float32)
 
 
-def surrogate(
-    model: str, standardised: Floats, label: npt.NDArray[np.int64], weight: Weights
-) -> dict[str, npt.NDArray[Any]]:
-    """Return a ridge regression of the model's answers on random features; empty with fewer than two labels."""
-    known = label >= 0
-    values, place, counts = np.unique(label[known], return_inverse=True, return_counts=True)
-    labels = np.sort(values[np.argsort(-counts, kind="stable")[:LABELS_MAX]])
-    if len(labels) < 2:  # noqa: PLR2004  # one label says nothing
-        return {}
-    inputs = features.design(model, standardised[known]).astype(np.float64)
-    rare = weight[known] / np.sqrt(counts[place])
-    rare *= len(rare) / rare.sum()
-    targets = np.where(label[known][:, None] == labels, 1.0, -1.0)
-    moments = (inputs * rare[:, None]).T @ inputs
-    moments[np.diag_indices_from(moments)] += RIDGE * len(inputs)
-    weights = np.linalg.solve(moments, (inputs * rare[:, None]).T @ targets)
-    return {"surrogate": weights.astype(np.float32), "labels": labels}
-
-
 def weighted_quantile(values: npt.NDArray[Any], weight: Weights, share: float) -> float:
     """Return the smallest value below or at which lies at least `share` of the weight."""
     order = np.argsort(values, kind="stable")
@@ -142,15 +128,6 @@ def _spread(ux: Floats, weight: Weights) -> Floats:
 def _nearest(ux: Floats, centres: Floats) -> Floats:
     blocks = [cdist(ux[at : at + PAIRS], centres).min(1) for at in range(0, len(ux), PAIRS)]
     return np.concatenate(blocks).astype(np.float32)
-
-
-def _lead(answers: Floats, labels: npt.NDArray[np.int64], label: npt.NDArray[np.int64]) -> Floats:
-    place = np.minimum(np.searchsorted(labels, label), len(labels) - 1)
-    rows = np.arange(len(answers))
-    own = answers[rows, place].copy()
-    others = answers.copy()
-    others[rows, place] = -np.inf
-    return np.where(labels[place] == label, own - others.max(1), np.nan).astype(np.float32)
 
 
 def _radii(model: str, rows: Training, ux: Floats) -> dict[str, float]:

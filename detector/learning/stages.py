@@ -153,7 +153,7 @@ def _geometry(past: Queries, blank: Population, rows: Rows, how: Pass) -> tuple[
         seen = fitting.pooled([seen, _shown(population, how.reference, found.count)])
     pool = _pool(population, inputs, seen)
     copies = list(_copies(pool, population, how.model, found.count + 1))
-    arrays, numbers = fitting.fit(blank.model, fitting.pooled([seen, *copies]))
+    arrays, numbers = fitting.fit(population, fitting.pooled([seen, *copies]))
     population = replace(population, arrays={**population.arrays, **arrays}, numbers=numbers)
     return boosting.with_trees(population, pool, inputs), _Trained(pool, found, rows)
 

@@ -56,5 +56,5 @@ SIGNAL = Signal(
     because=_because,
     trace=_trace,
     words=_words,
-    source="Own; the surrogate is a ridge regression on random features (Rahimi and Recht 2007)",
+    source="Own; the surrogate is a perceptron with one hidden layer, learnt on ordinary clients' answers",
 )
