@@ -81,7 +81,7 @@ def sections(window: int) -> tuple[Section, ...]:
     return (
         Section("head", 1, HEAD),
         Section("heard", 1, HEARD),
-        Section("memory", 2, memory.FIELDS),
+        Section("memory", 3, memory.FIELDS),
         Section("window", 1, window_fold.fields(window)),
         Section("examples", 1, examples.FIELDS),
         *(_own(signal) for signal in SIGNALS),

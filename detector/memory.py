@@ -23,7 +23,7 @@ RECENT: Final = 32
 SLOTS: Final = 64  # with 32 alone JbDA is seen 50 queries later (measured)
 GRANTS: Final = 3  # trials that one remembered query grants its repeats: an hour's film of one scene gives 3
 REPEAT: Final = 0.2  # of the distance of random pairs in the coarse view: the same scene
-PARENT: Final = 0.5  # of it: near enough to be a parent of synthetic queries
+PARENT: Final = 0.5  # of it: near enough to be a parent of synthetic queries, or of an honest tester's copies
 FIELDS: Final = (
     Field("z", "f4", (SKETCH, SLOTS)),  # slots last: the search runs over them side by side
     Field("ux", "f4", (SCENE, SLOTS)),
@@ -31,6 +31,7 @@ FIELDS: Final = (
     Field("label", "i8", (SLOTS,)),
     Field("ordinal", "i8", (SLOTS,), -1),  # which effective query it was; -1: empty
     Field("granted", "i8", (SLOTS,)),
+    Field("ordinary", "b1", (SLOTS,)),  # an ordinary input, or made from one that is remembered
     Field("name", "i8", (SLOTS, WIDTH)),
     Field("kept", "i8"),  # effective queries so far
 )
@@ -45,6 +46,7 @@ class Ring(NamedTuple):
     label: npt.NDArray[np.int64]
     ordinal: npt.NDArray[np.int64]
     granted: npt.NDArray[np.int64]
+    ordinary: npt.NDArray[np.bool_]
     name: npt.NDArray[np.int64]
     kept: npt.NDArray[np.int64]
     seed: npt.NDArray[np.uint64]
@@ -60,6 +62,7 @@ class Asked(NamedTuple):
     ux: npt.NDArray[np.float32]
     c: npt.NDArray[np.int16]
     sc: npt.NDArray[np.float32]
+    ordinary: npt.NDArray[np.bool_]
     name: npt.NDArray[np.int64]
 
 
@@ -139,12 +142,14 @@ def held(closing: npt.NDArray[np.int64], wanted: bool) -> Held:
     return Held(closing, np.zeros((windows, SCENE, SLOTS), np.float32), np.full((windows, SLOTS), -1, np.int64))
 
 
-def asked(slot: Ints, has_input: Flags, label: Ints, features: Features, name: Ints) -> Asked:
-    """Return the queries as the fold takes them; the first 24 principal axes, the others zero."""
+def asked(queries: tuple[Ints, Flags, Ints, Ints], features: Features, population: Population) -> Asked:
+    """Return the queries (slot, has_input, label, name) as the fold takes them; of ux the first 24, the others zero."""
+    slot, has_input, label, name = queries
     scene = np.zeros((len(slot), SCENE), np.float32)
     axes = min(SCENE, features.ux.shape[1])
     scene[:, :axes] = features.ux[:, :axes]
-    return Asked(slot, has_input, label, features.z, scene, features.c, features.sc, name)
+    ordinary = ~(features.foreign > number(population, "for96"))
+    return Asked(slot, has_input, label, features.z, scene, features.c, features.sc, ordinary, name)
 
 
 def scales(population: Population) -> Scales:
@@ -186,9 +191,11 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
     repeat = (near.dsame < radius or near.us < REPEAT * scales.udist) and not out.lattice[row]
     out.repeat[row] = repeat
     out.trial[row] = not repeat
-    out.fresh[row] = not repeat and not (near.dmin < radius or near.ub < REPEAT * scales.udist)
+    # A tester corrupts an ordinary input step by step: what is made from one says nothing of where inputs come from.
+    made = out.related[row] and ring.ordinary[slot, near.parent]
+    out.fresh[row] = not (repeat or made or near.dmin < radius or near.ub < REPEAT * scales.udist)
     if not repeat:
-        _remember(ring, asked, row)
+        _remember(ring, asked, row, asked.ordinary[row] or made)
     elif ring.granted[slot, near.same] < GRANTS:
         ring.granted[slot, near.same] += 1
         out.trial[row] = True
@@ -260,7 +267,7 @@ def _step(ring: Ring, query: Any, coords: int, out: Relations, anchor: int) -> N
 
 
 @compiled
-def _remember(ring: Ring, asked: Asked, row: int) -> None:
+def _remember(ring: Ring, asked: Asked, row: int, ordinary: bool) -> None:
     """Put the query in place of the oldest recent one, which may move to the reservoir."""
     slot = asked.slot[row]
     kept = ring.kept[slot]
@@ -275,6 +282,7 @@ def _remember(ring: Ring, asked: Asked, row: int) -> None:
     ring.label[slot, place] = asked.label[row]
     ring.ordinal[slot, place] = kept
     ring.granted[slot, place] = 0
+    ring.ordinary[slot, place] = ordinary
     ring.name[slot, place] = asked.name[row]
     ring.kept[slot] = kept + 1
 
@@ -294,4 +302,5 @@ def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
     ring.label[slot, to] = ring.label[slot, place]
     ring.ordinal[slot, to] = ring.ordinal[slot, place]
     ring.granted[slot, to] = ring.granted[slot, place]
+    ring.ordinary[slot, to] = ring.ordinary[slot, place]
     ring.name[slot, to] = ring.name[slot, place]

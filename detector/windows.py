@@ -124,7 +124,7 @@ class Watch:
         if not self._readable(queries) or np.isnan(scales.r + scales.udist):
             has_input[:] = False
         seen = self._features(queries, has_input, label)
-        asked = memory.asked(slot, has_input, label, seen, named)
+        asked = memory.asked((slot, has_input, label, named), seen, population)
         related = memory.relate(self.table.columns["memory"], self.table.head["seed"], asked, scales, held)
         return Batch(
             slot=slot,
