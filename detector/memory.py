@@ -17,7 +17,7 @@ from detector.geometry import COORDS, SCENE, SKETCH
 from detector.names import WIDTH, blank
 from detector.population import Population
 from detector.signals.base import BESIDE, BY_BASE, BY_FLIP, BY_PARENT, Columns, Field, Flags, Ints, number
-from detector.steps import constant_step
+from detector.steps import constant_step, same_step
 
 RECENT: Final = 32
 SLOTS: Final = 64  # with 32 alone JbDA is seen 50 queries later (measured)
@@ -33,6 +33,7 @@ FIELDS: Final = (
     Field("granted", "i8", (SLOTS,)),
     Field("ordinary", "b1", (SLOTS,)),  # an ordinary input, or made from one that is remembered
     Field("name", "i8", (SLOTS, WIDTH)),
+    Field("unit", "i2", (COORDS,)),  # how far each numeric column of a table moved in the latest step from a parent
     Field("kept", "i8"),  # effective queries so far
 )
 
@@ -48,6 +49,7 @@ class Ring(NamedTuple):
     granted: npt.NDArray[np.int64]
     ordinary: npt.NDArray[np.bool_]
     name: npt.NDArray[np.int64]
+    unit: npt.NDArray[np.int16]
     kept: npt.NDArray[np.int64]
     seed: npt.NDArray[np.uint64]
 
@@ -187,7 +189,8 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
         out.related[row] = near.ub < PARENT * scales.udist
     if out.related[row]:
         parent = ring.c[slot, near.parent]
-        out.lattice[row] = constant_step(asked.c[row], parent, scales.coords, scales.numeric)
+        alike = same_step(asked.c[row], parent, ring.unit[slot], scales.numeric)
+        out.lattice[row] = alike or constant_step(asked.c[row], parent, scales.coords, scales.numeric)
     repeat = (near.dsame < radius or near.us < REPEAT * scales.udist) and not out.lattice[row]
     out.repeat[row] = repeat
     out.trial[row] = not repeat
