@@ -10,13 +10,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from detector.brackets import bracket
 from detector.chance import drawn
-from detector.compiled import compiled, squares
+from detector.compiled import compiled
 from detector.features import Features
 from detector.geometry import COORDS, SCENE, SKETCH
 from detector.names import WIDTH, blank
 from detector.population import Population
-from detector.signals.base import BESIDE, BY_BASE, BY_FLIP, BY_PARENT, Columns, Field, Flags, Ints, number
+from detector.search import search
+from detector.signals.base import BESIDE, BY_BASE, BY_FLIP, BY_PARENT, PARTNERS, Columns, Field, Flags, Ints, number
 from detector.steps import constant_step, same_step
 
 RECENT: Final = 32
@@ -33,7 +35,7 @@ FIELDS: Final = (
     Field("granted", "i8", (SLOTS,)),
     Field("ordinary", "b1", (SLOTS,)),  # an ordinary input, or made from one that is remembered
     Field("name", "i8", (SLOTS, WIDTH)),
-    Field("unit", "i2", (COORDS,)),  # how far each numeric column of a table moved in the latest step from a parent
+    Field("step", "i2", (COORDS,)),  # how far each numeric column of a table moved in the latest step from a parent
     Field("kept", "i8"),  # effective queries so far
 )
 
@@ -49,7 +51,7 @@ class Ring(NamedTuple):
     granted: npt.NDArray[np.int64]
     ordinary: npt.NDArray[np.bool_]
     name: npt.NDArray[np.int64]
-    unit: npt.NDArray[np.int16]
+    step: npt.NDArray[np.int16]
     kept: npt.NDArray[np.int64]
     seed: npt.NDArray[np.uint64]
 
@@ -91,7 +93,9 @@ class Relations(NamedTuple):
     repeat: npt.NDArray[np.bool_]
     trial: npt.NDArray[np.bool_]
     fresh: npt.NDArray[np.bool_]
+    halfway: npt.NDArray[np.float32]
     beside: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
 
 
 class Held(NamedTuple):
@@ -100,20 +104,6 @@ class Held(NamedTuple):
     closing: npt.NDArray[np.int64]  # [n] which window each query closes; -1: none
     scene: npt.NDArray[np.float32]  # [m, 24, 64] principal axes of the remembered queries
     label: npt.NDArray[np.int64]  # [m, 64]; -1: no query, or its label is unknown
-
-
-class Nearby(NamedTuple):
-    """What the search of one query found: distances, and the ring slots they belong to (-1: none)."""
-
-    dflip: float
-    dsame: float
-    dmin: float
-    us: float
-    ub: float
-    flip: int
-    anchor: int
-    parent: int
-    same: int  # nearest with the same label, in z or in the coarse view
 
 
 def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scales, held: Held) -> Relations:
@@ -132,7 +122,9 @@ def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scale
         repeat=np.zeros(count, np.bool_),
         trial=np.zeros(count, np.bool_),
         fresh=np.zeros(count, np.bool_),
+        halfway=np.full(count, np.nan, np.float32),
         beside=blank(count, BESIDE),
+        ends=blank(count, PARTNERS),
     )
     _fold(ring, asked, scales, relations, held)
     return relations
@@ -177,7 +169,9 @@ def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations, held: Held) 
 @compiled
 def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) -> None:
     slot = asked.slot[row]
-    near = _search(ring, asked, row)
+    far = np.empty(SLOTS, np.float32)
+    near = search(ring, asked, row, far)
+    _look_between(ring, asked, (scales.coords, far), out, row)
     radius = scales.r * asked.sc[row]
     out.dflip[row] = near.dflip
     out.dmin[row] = near.dmin
@@ -187,11 +181,13 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
         out.beside[row, BY_PARENT] = ring.name[slot, near.parent]
         _step(ring, (asked, row), scales.coords, out, near.anchor)
         out.related[row] = near.ub < PARENT * scales.udist
-    if out.related[row]:
+    if near.anchor >= 0 and near.ub < scales.udist:
         parent = ring.c[slot, near.parent]
-        alike = same_step(asked.c[row], parent, ring.unit[slot], scales.numeric)
-        out.lattice[row] = alike or constant_step(asked.c[row], parent, scales.coords, scales.numeric)
+        out.lattice[row] = same_step(asked.c[row], parent, ring.step[slot], scales.numeric)
+        if out.related[row]:
+            out.lattice[row] |= constant_step(asked.c[row], parent, scales.coords, scales.numeric)
     repeat = (near.dsame < radius or near.us < REPEAT * scales.udist) and not out.lattice[row]
+    repeat = repeat and np.isnan(out.halfway[row])
     out.repeat[row] = repeat
     out.trial[row] = not repeat
     # A tester corrupts an ordinary input step by step: what is made from one says nothing of where inputs come from.
@@ -205,52 +201,15 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
 
 
 @compiled
-def _search(ring: Ring, asked: Asked, row: int) -> Nearby:
-    """Measure the way to all 64 at once, dimension by dimension: each slot's sum has one order."""
+def _look_between(ring: Ring, asked: Asked, sizes: Any, out: Relations, row: int) -> None:
+    """Write the two remembered queries halfway between which the query lies, if there are any."""
+    coords, far = sizes
     slot = asked.slot[row]
-    far, scene = np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32)
-    squares(ring.z[slot], asked.z[row], far)
-    squares(ring.ux[slot], asked.ux[row], scene)
-    return _nearest(ring.ordinal[slot], ring.label[slot], asked.label[row], far, scene)
-
-
-@compiled
-def _nearest(ordinal: Any, labels: Any, label: int, far: Any, scene: Any) -> Nearby:
-    flip, same, scene_same, anchor, parent = -1, -1, -1, -1, -1
-    for place in range(SLOTS):
-        if ordinal[place] < 0:
-            continue
-        anchor = _closer(far, place, anchor)
-        parent = _closer(scene, place, parent)
-        if labels[place] == label:
-            same = _closer(far, place, same)
-            scene_same = _closer(scene, place, scene_same)
-        elif label >= 0 and labels[place] >= 0:
-            flip = _closer(far, place, flip)
-    closest = scene_same
-    if same >= 0 and far[same] <= scene[scene_same]:
-        closest = same
-    return Nearby(
-        dflip=_root(far, flip),
-        dsame=_root(far, same),
-        dmin=_root(far, anchor),
-        us=_root(scene, scene_same),
-        ub=_root(scene, parent),
-        flip=flip,
-        anchor=anchor,
-        parent=parent,
-        same=closest,
-    )
-
-
-@compiled
-def _closer(square: Any, place: int, best: int) -> int:
-    return place if best < 0 or square[place] < square[best] else best
-
-
-@compiled
-def _root(square: Any, place: int) -> float:
-    return np.float64(np.sqrt(square[place])) if place >= 0 else np.inf
+    held = (ring.z[slot], ring.c[slot], ring.label[slot], ring.ordinal[slot])
+    one, other, part = bracket(held, coords, far)
+    if one >= 0:
+        out.halfway[row] = part
+        out.ends[row, 0], out.ends[row, 1] = ring.name[slot, one], ring.name[slot, other]
 
 
 @compiled

@@ -2,7 +2,8 @@
 
 What Jacobian-based augmentation (Papernot et al. 2017) and random targeted steps (Juuti et al. 2019) leave behind:
 many raw coordinates differ, nearly all by one size, in both directions. Sensor noise differs by many sizes, a
-change of brightness in one direction. Inputs of few grey levels differ by one size too, but their own values lie on that grid.
+change of brightness in one direction. Inputs of few grey levels differ by one size too, but their own
+values lie on that grid.
 """
 
 from typing import Any, Final
@@ -12,6 +13,7 @@ import numpy as np
 from detector.compiled import compiled
 
 DIFFERENT: Final = 3  # thousandths: smaller differences are rounding
+FULL: Final = 1_000  # thousandths of an image's range
 STEP_MIN: Final = 16  # thousandths: a constant step below it can't be told from quantisation
 BIN: Final = 1  # thousandths to either side that still count as the same size
 SHARE: Final = 0.25  # of the coordinates must differ
@@ -34,7 +36,8 @@ def constant_step(child: Any, parent: Any, coords: int, numeric: int) -> bool:
     """Tell whether i2[64] `child` is `parent` plus sign noise; `numeric` first coordinates are a table's numbers."""
     steps = np.empty(64, np.int64)
     for place in range(coords):
-        steps[place] = np.int64(child[place]) - parent[place]
+        cut = numeric == 0 and not 0 < child[place] < FULL  # an image's pixel at an end: the step was clipped
+        steps[place] = 0 if cut else np.int64(child[place]) - parent[place]
     if _sign_noise(steps[:coords], parent, max(CHANGED_MIN, SHARE * coords), MODAL, True):
         return True
     return numeric >= NUMERIC_MIN and _sign_noise(
@@ -43,25 +46,27 @@ def constant_step(child: Any, parent: Any, coords: int, numeric: int) -> bool:
 
 
 @compiled
-def same_step(child: Any, parent: Any, unit: Any, numeric: int) -> bool:
-    """Tell whether a table's numeric columns moved from the parent by as much, each, as in the step before.
+def same_step(child: Any, parent: Any, last: Any, numeric: int) -> bool:
+    """Tell whether a table's numeric columns moved from the parent by as much, each, as before, some the other way.
 
-    A thief's step is one size on its own scale, which is another size in each column here. Writes this step's sizes
-    into `unit` i2[64] where enough columns moved.
+    A thief's step is one size on its own scale, which is another size in each column here; a retry or a sweep moves
+    the same way again. Writes this step into `last` i2[64] where enough columns moved.
     """
-    changed, alike = 0, 0
+    changed, alike, turned = 0, 0, 0
     for place in range(numeric):
-        size = abs(np.int64(child[place]) - parent[place])
-        if size > DIFFERENT:
-            changed += 1
-            alike += size >= STEP_MIN and abs(size - unit[place]) <= max(BIN, ALIKE * unit[place])
+        step = np.int64(child[place]) - parent[place]
+        size, before = abs(step), abs(np.int64(last[place]))
+        same = size >= STEP_MIN and abs(size - before) <= max(BIN, ALIKE * before)
+        changed += size > DIFFERENT
+        alike += same
+        turned += same and (step > 0) != (last[place] > 0)
     if changed < max(COLUMNS_MIN, NUMERIC_SHARE * numeric):
         return False
     for place in range(numeric):
-        size = abs(np.int64(child[place]) - parent[place])
-        if size > DIFFERENT:
-            unit[place] = min(size, MOST)
-    return alike >= max(COLUMNS_MIN, NUMERIC_MODAL * changed)
+        step = np.int64(child[place]) - parent[place]
+        if abs(step) > DIFFERENT:
+            last[place] = max(min(step, MOST), -MOST)
+    return alike >= max(COLUMNS_MIN, NUMERIC_MODAL * changed) and 0 < turned < alike
 
 
 @compiled

@@ -134,7 +134,6 @@ class Watch:
             margin_high=np.array(queries.margin_high),
             **{name: getattr(seen, name) for name in ("z", "c", "sc", "tex", "cell", "dc", "res", "sm", "foreign")},
             name=named,
-            ends=names.blank(len(slot), 2),
             part=np.full(len(slot), np.nan, np.float32),
             **related._asdict(),
         )

@@ -70,10 +70,11 @@ class Batch:
     repeat: npt.NDArray[np.bool_]
     trial: npt.NDArray[np.bool_]
     fresh: npt.NDArray[np.bool_]
+    halfway: npt.NDArray[np.float32]  # how far along between two remembered ones, about 0.5; NaN: between none
     name: Names  # [n, 5] see `detector.names`
     beside: Names  # [n, BESIDE, 5] whom it was compared with; nobody: zeros
-    ends: Names  # [n, 2, 5] ends of the line that it lies on, written by the signal that finds it
-    part: npt.NDArray[np.float32]  # how far along from the first end, 0..1, likewise
+    ends: Names  # [n, 2, 5] ends of the line that it lies on
+    part: npt.NDArray[np.float32]  # how far along from the first end, 0..1
 
     def __len__(self) -> int:
         return len(self.slot)
