@@ -77,4 +77,4 @@ def _apart(z: Any, one: int, other: int) -> float:
     for axis in range(z.shape[0]):
         way = z[axis, one] - z[axis, other]
         square += way * way
-    return square
+    return float(square)

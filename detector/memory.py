@@ -19,7 +19,7 @@ from detector.names import WIDTH, blank
 from detector.population import Population
 from detector.search import search
 from detector.signals.base import BESIDE, BY_BASE, BY_FLIP, BY_PARENT, PARTNERS, Columns, Field, Flags, Ints, number
-from detector.steps import constant_step, same_step
+from detector.steps import ALIKE, BIN, brightness, constant_step, same_step
 
 RECENT: Final = 32
 SLOTS: Final = 64  # with 32 alone JbDA is seen 50 queries later (measured)
@@ -36,6 +36,7 @@ FIELDS: Final = (
     Field("ordinary", "b1", (SLOTS,)),  # an ordinary input, or made from one that is remembered
     Field("name", "i8", (SLOTS, WIDTH)),
     Field("step", "i2", (COORDS,)),  # how far each numeric column of a table moved in the latest step from a parent
+    Field("tint", "i8"),  # thousandths by which the latest image of even other brightness differed from its parent
     Field("kept", "i8"),  # effective queries so far
 )
 
@@ -52,6 +53,7 @@ class Ring(NamedTuple):
     ordinary: npt.NDArray[np.bool_]
     name: npt.NDArray[np.int64]
     step: npt.NDArray[np.int16]
+    tint: npt.NDArray[np.int64]
     kept: npt.NDArray[np.int64]
     seed: npt.NDArray[np.uint64]
 
@@ -89,6 +91,7 @@ class Relations(NamedTuple):
     step: npt.NDArray[np.float32]
     changed: npt.NDArray[np.float32]
     lattice: npt.NDArray[np.bool_]
+    tinted: npt.NDArray[np.bool_]
     related: npt.NDArray[np.bool_]
     repeat: npt.NDArray[np.bool_]
     trial: npt.NDArray[np.bool_]
@@ -118,6 +121,7 @@ def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scale
         step=np.zeros((count, SKETCH), np.float32),
         changed=np.full(count, np.nan, np.float32),
         lattice=np.zeros(count, np.bool_),
+        tinted=np.zeros(count, np.bool_),
         related=np.zeros(count, np.bool_),
         repeat=np.zeros(count, np.bool_),
         trial=np.zeros(count, np.bool_),
@@ -186,6 +190,7 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
         out.lattice[row] = same_step(asked.c[row], parent, ring.step[slot], scales.numeric)
         if out.related[row]:
             out.lattice[row] |= constant_step(asked.c[row], parent, scales.coords, scales.numeric)
+            out.tinted[row] = _tinted(ring, slot, brightness(asked.c[row], parent, scales.coords))
     repeat = (near.dsame < radius or near.us < REPEAT * scales.udist) and not out.lattice[row]
     repeat = repeat and np.isnan(out.halfway[row])
     out.repeat[row] = repeat
@@ -198,6 +203,15 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
     elif ring.granted[slot, near.same] < GRANTS:
         ring.granted[slot, near.same] += 1
         out.trial[row] = True
+
+
+@compiled
+def _tinted(ring: Ring, slot: int, tint: int) -> bool:
+    """Tell whether the image is as much brighter or darker than its parent as the one before was than its own."""
+    last = abs(ring.tint[slot])
+    if tint != 0:
+        ring.tint[slot] = tint
+    return bool(tint != 0 and abs(abs(tint) - last) <= max(BIN, ALIKE * last))
 
 
 @compiled

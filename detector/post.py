@@ -64,7 +64,7 @@ class Post:
             if push is None:
                 return verdicts
             slot, when = int(closed.slot[at]), int(time[at])
-            if push is Push.EXPIRY and self._still_watched(slot):
+            if push is Push.EXPIRY and self._still_given(judged, slot):
                 self._extend(slot, when)
                 continue
             row = int(closed.row[at])
@@ -75,14 +75,20 @@ class Post:
             # a window that spans the end of a standing holds queries asked before it: it is not weighed
             at += 1
 
-    def _still_watched(self, slot: int) -> bool:
-        """Tell whether a watched client still gives reason: then it stays watched, so a slow thief keeps its record."""
-        watched = STANDINGS[self.table.head["standing"][slot]] is Standing.WATCHED
-        return watched and float(np.max(self.table.evidence["level"][slot])) >= self.policy.watch
+    def _still_given(self, judged: Judge, slot: int) -> bool:
+        """Tell whether a client still gives reason for its standing: then both go on, and a slow thief keeps its record.
+
+        A confirmed client can't give reason: its queries are refused.
+        """
+        standing = STANDINGS[self.table.head["standing"][slot]]
+        bounds = judged.bounds(int(self.table.head["episode"][slot]))
+        least = {Standing.WATCHED: self.policy.watch, Standing.SUSPECTED: bounds.one}.get(standing, math.inf)
+        return float(np.max(self.table.evidence["level"][slot])) >= least
 
     def _extend(self, slot: int, when: int) -> None:
         head = self.table.head
-        seconds = self.policy.seconds(Standing.WATCHED, int(head["episode"][slot]))
+        standing = STANDINGS[head["standing"][slot]]
+        seconds = self.policy.seconds(standing, int(head["episode"][slot]))
         head["expires"][slot] = when + seconds * 1_000_000
 
     def _verdict(self, slot: int, push: Push, then: tuple[int, float | None], where: tuple[int, int, int]) -> Verdict:

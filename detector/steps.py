@@ -19,6 +19,7 @@ BIN: Final = 1  # thousandths to either side that still count as the same size
 SHARE: Final = 0.25  # of the coordinates must differ
 MODAL: Final = 0.6  # of those that differ at one size
 FOLDS: Final = (1, 3, 5)  # or at so many times one size: five steps towards a class, some of them back
+TINTED_MIN: Final = 8  # coordinates that differ at least when a whole image gets brighter or darker
 GRID_MIN: Final = 4  # values between the ends that tell of a grid
 GRID_SHARE: Final = 0.75  # of them on it: few grey levels, whole numbers
 CHANGED_MIN: Final = 16  # coordinates that differ at least: swapped one-hot columns are a few
@@ -43,6 +44,28 @@ def constant_step(child: Any, parent: Any, coords: int, numeric: int) -> bool:
     return numeric >= NUMERIC_MIN and _sign_noise(
         steps[:numeric], parent, max(NUMERIC_MIN, NUMERIC_SHARE * numeric), NUMERIC_MODAL, False
     )
+
+
+@compiled
+def brightness(child: Any, parent: Any, coords: int) -> int:
+    """Return by how much (thousandths, signed) an image is its parent made evenly brighter or darker; 0: it is not."""
+    steps = np.empty(64, np.int64)
+    for place in range(coords):
+        cut = not 0 < child[place] < FULL
+        steps[place] = 0 if cut else np.int64(child[place]) - parent[place]
+    size = _different(steps[:coords])
+    if size.shape[0] < TINTED_MIN:
+        return 0
+    size.sort()
+    mode, at_mode = _modal(size)
+    if mode < STEP_MIN or at_mode <= NUMERIC_MODAL * size.shape[0]:
+        return 0
+    up = 0
+    for step in steps[:coords]:
+        up += abs(step - mode) <= BIN
+    if BOTH[0] <= up / at_mode <= BOTH[1]:
+        return 0
+    return mode if up > 0 else -mode
 
 
 @compiled

@@ -66,6 +66,7 @@ class Batch:
     step: npt.NDArray[np.float32]  # [n, 48] z less that one's z
     changed: npt.NDArray[np.float32]  # share of raw coordinates that differ from that one's
     lattice: npt.NDArray[np.bool_]  # sign noise of constant size against the parent
+    tinted: npt.NDArray[np.bool_]  # evenly brighter or darker than the parent, by as much as the one before was
     related: npt.NDArray[np.bool_]  # there was a parent to compare with
     repeat: npt.NDArray[np.bool_]
     trial: npt.NDArray[np.bool_]
