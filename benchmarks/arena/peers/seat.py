@@ -1,6 +1,7 @@
 """SEAT-like: a thief asks for inputs much alike; fifty queries that resemble an earlier one end an account.
 
 The paper's encoder is trained against the model's own adversarial examples; here it is a fixed random projection.
+Where ordinary inputs are equal more often than the target allows, as a table's rows are, nothing is called similar.
 """
 
 from collections.abc import Sequence
