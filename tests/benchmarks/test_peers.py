@@ -1,90 +1,28 @@
 """The published detectors, held against plain transcriptions of what was published and against other libraries."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from math import sqrt
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, shapiro
-from sklearn.datasets import load_digits
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.neighbors import NearestNeighbors
-from sklearn.neural_network import MLPClassifier
 
-from benchmarks.arena.data import Data, Floats, Labels, Pool
+from benchmarks.arena.data import Floats, Labels
 from benchmarks.arena.peers import PEERS, blacklight, hoda, mmd, prada, seat
 from benchmarks.arena.peers.peer import Checks, Fitted, calibrated, judged, sample
 from benchmarks.arena.stream import Stream, World
-from benchmarks.arena.victim import Victim
-
-PARTS = (600, 1_000, 1_200, 1_400, 1_600)  # of the digits: where training, past, honest, seeds and test end
-EPOCHS = (1, 3, 8, 30)
+from tests.benchmarks import build
+from tests.benchmarks.build import asked
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a compiled model returns."""
-
-    values: Floats
-
-    def numpy(self) -> Floats:
-        """Return the answers."""
-        return self.values
-
-
-def forward(model: Any) -> Callable[[Floats], Answer]:
-    """Return a model of scikit-learn as the victim calls it."""
-    return lambda inputs: Answer(model.predict_proba(inputs).astype(np.float32))
-
-
-def trained(pool: Pool, epochs: int) -> Any:
-    """Return the state of one and the same training after some epochs."""
-    model = MLPClassifier((32,), learning_rate_init=0.01, random_state=3)
-    for _ in range(epochs):
-        model.partial_fit(pool.inputs, pool.label, classes=np.arange(10))
-    return model
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
+@pytest.fixture(scope="module", name="world")
+def small_world() -> World:
     """Return the digits with a small model that learnt some of them."""
-    training, past, honest, seeds, test = pools()
-    data = Data(
-        name="digits",
-        shape=(8, 8),
-        classes=10,
-        training=training,
-        past=past,
-        honest=honest,
-        seeds=seeds,
-        test=test,
-        foreign=np.random.default_rng(2).random((500, 64), np.float32),
-        low=np.zeros(64, np.float32),
-        high=np.ones(64, np.float32),
-        whole=np.zeros(64, np.bool_),
-    )
-    states = [forward(trained(training, epochs)) for epochs in EPOCHS]
-    return World(data, Victim(states[-1], states[:-1], accuracy=0.95), seed=4)
-
-
-def pools() -> list[Pool]:
-    """Return the digits in disjoint parts."""
-    inputs, label = load_digits(return_X_y=True)
-    order = np.random.default_rng(1).permutation(len(label))[: PARTS[-1]]
-    return [
-        Pool((inputs[rows] / 16).astype(np.float32), label[rows].astype(np.int64))
-        for rows in np.split(order, PARTS[:-1])
-    ]
-
-
-def asked(world: World, name: str, inputs: Floats) -> Stream:
-    """Return a client's queries with the model's answers."""
-    return Stream(name, "test", inputs, world.victim.ask(inputs))
+    return build.world()
 
 
 @pytest.fixture(scope="module")
@@ -117,9 +55,6 @@ def stepped(world: World) -> Floats:
     own = world.data.seeds.inputs[:150]
     step = np.random.default_rng(13).choice([-0.1, 0.1], own.shape)
     return np.concatenate([own, own + step]).astype(np.float32)
-
-
-# PRADA
 
 
 def published(inputs: Floats, label: Labels) -> Checks:
@@ -188,9 +123,6 @@ def test_prada_finds_no_fault_in_equal_distances() -> None:
         assert len(prada.scores(answered(rows, np.zeros(300, np.int64), 1)).score) == 0
 
 
-# HODA
-
-
 def test_hardness_is_the_first_state_that_never_changed_its_mind(world: World) -> None:
     """Against a loop over the states of the training."""
     inputs = np.concatenate([world.data.honest.inputs[:60], world.data.foreign[:60]])
@@ -213,9 +145,6 @@ def test_histograms_are_compared_by_pearsons_correlation() -> None:
     assert hoda.distance(np.ones((1, 4)), ordinary).tolist() == [1.0]
 
 
-# SEAT
-
-
 def test_nearest_earlier_is_what_a_search_among_earlier_rows_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is compared at once."""
     monkeypatch.setattr(seat, "BLOCK", 7)
@@ -226,9 +155,6 @@ def test_nearest_earlier_is_what_a_search_among_earlier_rows_finds(monkeypatch: 
     found = seat.nearest_earlier(rows)
     assert np.isinf(found[0])
     np.testing.assert_allclose(found[1:], expected, rtol=1e-6)
-
-
-# Blacklight
 
 
 def test_blacklight_finds_a_near_copy_and_no_stranger(fitted: dict[str, Fitted]) -> None:
@@ -278,9 +204,6 @@ def test_blacklight_reads_rows_of_a_single_number(world: World) -> None:
     assert len(blacklight.fingerprint(narrow, np.array([0.5], np.float32))) == 1
 
 
-# MMD
-
-
 def test_discrepancy_comes_near_the_kernels_own() -> None:
     """Against the exact kernel of scikit-learn, with many frequencies."""
     rng = np.random.default_rng(12)
@@ -296,9 +219,6 @@ def test_discrepancy_comes_near_the_kernels_own() -> None:
     )
     assert exact > 0.05
     assert found == pytest.approx(exact, rel=0.1)
-
-
-# All of them
 
 
 @pytest.mark.parametrize("name", PEERS)
