@@ -15,6 +15,7 @@ from rich.table import Table
 from benchmarks import detection, replay
 
 Result: TypeAlias = dict[str, Any]
+_FILE_WIDTH = 140  # columns, where the output is no terminal that says its own
 
 
 def _plain(result: Result) -> list[Table]:
@@ -56,6 +57,7 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     console = Console()
+    console = console if console.is_terminal else Console(width=_FILE_WIDTH)
     console.print(f"{options.name} ({platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()})")
     console.print(*REGISTRY[options.name].tables(result))
 

@@ -6,13 +6,16 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from benchmarks.arena.records import OURS, Record
 from benchmarks.arena.statistics import interval, lasting
 
 mpl.use("Agg")  # no screen
 _COLUMNS: Final = 4  # panels in a row of a figure
+_SPAN: Final = (10, 4_000)  # queries of a client that are drawn
 _DOTS: Final = 130  # an inch
 _GREEN, _ORANGE, _RED = "tab:green", "tab:orange", "tab:red"
 
@@ -43,20 +46,27 @@ def _survival(records: Sequence[Record]) -> Figure:
     attacks = list(dict.fromkeys(record.kind for record in thieves))
     height = -(-len(attacks) // _COLUMNS)
     figure = Figure(figsize=(4 * _COLUMNS, 2.6 * height), layout="constrained")
-    panels = figure.subplots(height, _COLUMNS, sharey=True, squeeze=False).ravel()
+    panels = figure.subplots(height, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
+    styles = {variant: f"C{at}" for at, variant in enumerate(dict.fromkeys(record.variant for record in thieves))}
     for panel, attack in zip(panels, attacks, strict=False):
-        own = [record for record in thieves if record.kind == attack]
-        for variant in dict.fromkeys(record.variant for record in own):
-            held = [record for record in own if record.variant == variant]
-            curve = lasting([record.blocked for record in held], [record.queries for record in held])
-            panel.step(*curve, where="post", label=variant)
-        panel.set(title=attack, ylim=(-0.03, 1.03), xscale="symlog")
-        panel.legend(fontsize=6)
+        _last(panel, [record for record in thieves if record.kind == attack], styles)
+        panel.set(title=attack, ylim=(-0.03, 1.03), xscale="log", xlim=_SPAN)
     for panel in panels[len(attacks) :]:
         panel.set_axis_off()
+    handles = [Line2D([], [], color=colour, label=variant) for variant, colour in styles.items()]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     figure.supxlabel("queries of the client")
     figure.supylabel("share not blocked")
     return figure
+
+
+def _last(panel: Axes, thieves: Sequence[Record], styles: dict[str, str]) -> None:
+    """Draw one attack's curves; later ones are thinner, so that equal ones show all."""
+    for at, variant in enumerate(dict.fromkeys(record.variant for record in thieves)):
+        held = [record for record in thieves if record.variant == variant]
+        queries, share = lasting([record.blocked for record in held], [record.queries for record in held])
+        wide = max(3 - 0.35 * at, 0.8)
+        panel.step(np.maximum(queries, 1), share, where="post", color=styles[variant], linewidth=wide)
 
 
 def _honest(rows: Sequence[dict[str, Any]]) -> Figure:

@@ -58,9 +58,13 @@ def _honest(title: str, rows: Rows) -> Table:
         if held:
             total = {what: sum(row[what] for row in held) for what in ("clients", "suspected", "blocked")}
             table.add_row(name, "", *_shares(total), style="bold")
-    worst = max(rows, key=lambda row: (row["blocked"] / row["clients"], row["suspected"] / row["clients"]))
-    table.caption = f"worst kind: {worst['kind']}"
+    worst = max(rows, key=_harm)
+    table.caption = f"worst kind: {worst['kind'] if any(_harm(worst)) else 'none'}"
     return table
+
+
+def _harm(row: dict[str, Any]) -> tuple[float, float]:
+    return row["blocked"] / row["clients"], row["suspected"] / row["clients"]
 
 
 def _shares(row: dict[str, Any]) -> tuple[str, ...]:

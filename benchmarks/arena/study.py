@@ -132,7 +132,7 @@ def _attack(world: World, frozen: Sequence[Frozen], attack: str, sizes: Sizes) -
     yield from _copied(world, frozen, (row, pure), sizes.copies)
     for held in frozen:
         yield from _by_peers(world, held, (row, pure))
-        yield from _ablated(held, row, pure)
+        yield from _ablated(held, row, pure[: sizes.ablated])
     for variant, streams in _disguised(world, attack, pure[: sizes.disguised], sizes):
         for held in frozen:
             yield from _told(replace(row, variant=variant), held, OURS, trial.judged(streams, held.population))
