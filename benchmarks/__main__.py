@@ -1,46 +1,65 @@
-"""`python -m benchmarks NAME [--json OUT] [--records N] [--floats N]`: run one benchmark and print its table."""
+"""`python -m benchmarks NAME [options]`: run one benchmark and print its tables. `NAME --help` lists its options."""
 
 import argparse
 import json
 import os
 import platform
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import replay
+from benchmarks import detection, replay
 
-REGISTRY: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-    "replay": replay.run,
-}
-
-
-def main() -> None:
-    """Parse the command line, run the benchmark, print its rows and keep them as JSON if asked."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", choices=sorted(REGISTRY))
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write the result here too")
-    parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--floats", type=int, default=64)
-    options = parser.parse_args()
-    result = REGISTRY[options.name](options)
-    _print(options.name, result)
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+Result: TypeAlias = dict[str, Any]
+_FILE_WIDTH = 140  # columns, where the output is no terminal that says its own
 
 
-def _print(name: str, result: dict[str, Any]) -> None:
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    table = Table(title=f"{name} ({machine})", title_justify="left")
+def _plain(result: Result) -> list[Table]:
+    """Return one table of `result["rows"]`."""
     rows: list[dict[str, Any]] = result["rows"]
+    table = Table()
     for column in rows[0]:
         table.add_column(column, justify="right" if isinstance(rows[0][column], int | float) else "left")
     for row in rows:
         table.add_row(*(f"{value:,.0f}" if isinstance(value, int | float) else str(value) for value in row.values()))
-    Console().print(table)
+    return [table]
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A benchmark: adds its own options, runs with them, and makes tables of what it found."""
+
+    options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], Result]
+    tables: Callable[[Result], list[Table]] = _plain
+
+
+REGISTRY: dict[str, Benchmark] = {
+    "detection": Benchmark(detection.options, detection.run, detection.tables),
+    "replay": Benchmark(replay.options, replay.run),
+}
+
+
+def main() -> None:
+    """Parse the command line, run the benchmark, print its tables and keep its result as JSON if asked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    for name, benchmark in REGISTRY.items():
+        own = names.add_parser(name)
+        own.add_argument("--json", type=Path, metavar="OUT", help="write the result here too")
+        benchmark.options(own)
+    options = parser.parse_args()
+    result = REGISTRY[options.name].run(options)
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    console = Console()
+    console = console if console.is_terminal else Console(width=_FILE_WIDTH)
+    console.print(f"{options.name} ({platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()})")
+    console.print(*REGISTRY[options.name].tables(result))
 
 
 if __name__ == "__main__":

@@ -29,13 +29,19 @@ START = 1_750_000_000_000_000  # µs
 BATCH = 4_096
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Time decode alone and the whole replay over `options.records` records of `options.floats` floats."""
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add this benchmark's options."""
+    parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--floats", type=int, default=64)
+
+
+def run(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Time decode alone and the whole replay over `chosen.records` records of `chosen.floats` floats."""
     random = np.random.default_rng(0)
-    lines = _records(random, options.records, options.floats)
-    shapes: dict[str, Shape] = {MODEL: (options.floats,)}
-    population = learn([_population_queries(random, options.floats)], shapes[MODEL])
-    _replay(lines[: options.records // 10], population)  # warms the kernels
+    lines = _records(random, chosen.records, chosen.floats)
+    shapes: dict[str, Shape] = {MODEL: (chosen.floats,)}
+    population = learn([_population_queries(random, chosen.floats)], shapes[MODEL])
+    _replay(lines[: chosen.records // 10], population)  # warms the kernels
     seconds = {"decode alone": _decode(lines, shapes), "replay": _replay(lines, population)}
     return {"rows": [_row(name, len(lines), *both) for name, both in seconds.items()]}
 

@@ -1,18 +1,18 @@
-"""Data: one data set in disjoint parts. A part's rows occur in no other part, so nobody is judged on what others saw."""
+"""Data: one data set in disjoint parts, so that nobody is judged on what others saw."""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from detector.query import Shape
 
 Floats: TypeAlias = npt.NDArray[np.float32]
+Numbers: TypeAlias = npt.NDArray[np.floating[Any]]  # of any precision
 Labels: TypeAlias = npt.NDArray[np.int64]
 Random: TypeAlias = np.random.Generator
 
@@ -98,7 +98,7 @@ def _digits(rng: Random) -> Data:
     return _images("digits", (8, 8), _parts(images, held.target, sizes, rng), patches())
 
 
-def _images(name: str, shape: Shape, parts: dict[str, Pool], foreign: npt.NDArray[np.floating]) -> Data:
+def _images(name: str, shape: Shape, parts: dict[str, Pool], foreign: Numbers) -> Data:
     size = int(np.prod(shape))
     return Data(
         name=name,
@@ -113,9 +113,9 @@ def _images(name: str, shape: Shape, parts: dict[str, Pool], foreign: npt.NDArra
 
 
 def _parts(
-    images: npt.NDArray[np.uint8], label: npt.NDArray[np.integer], sizes: dict[str, int], rng: Random
+    images: npt.NDArray[np.uint8], label: npt.NDArray[np.integer[Any]], sizes: dict[str, int], rng: Random
 ) -> dict[str, Pool]:
-    inputs = images.reshape(len(images), -1).astype(np.float32) / 255
+    inputs = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
     return _divided(inputs, label.astype(np.int64), sizes, rng)
 
 
@@ -126,11 +126,8 @@ def _divided(inputs: Floats, label: Labels, sizes: dict[str, int], rng: Random) 
     return {name: Pool(inputs[at], label[at]) for name, at in zip(sizes, rows, strict=True)}
 
 
-SHARED: Final = 0.3  # share of a table thief's columns that keep their neighbours: a leaked sample, joined wrongly
-
-
 def _tabular(rng: Random) -> Data:
-    """RAND health insurance experiment, bundled with statsmodels: did a person visit a doctor within the year?"""
+    """RAND health insurance experiment, bundled with statsmodels; class 1: visited a doctor within the year."""
     from statsmodels.datasets import randhie  # noqa: PLC0415  # only this data set needs it
 
     table = randhie.load_pandas().data.to_numpy(np.float64)
@@ -158,9 +155,3 @@ SETS: Final[dict[str, Callable[[Random], Data]]] = {
     "tabular": _tabular,
 }
 """All data sets. Whoever adds one writes a loader and names it here."""
-
-
-def resized(images: Floats, height: int, width: int) -> Floats:
-    """Return images f4[n, H, W, C] at another size, bilinear."""
-    factors = (1, height / images.shape[1], width / images.shape[2], 1)
-    return np.clip(ndimage.zoom(images, factors, order=1), 0, 1).astype(np.float32)

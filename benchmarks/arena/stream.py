@@ -18,7 +18,7 @@ START: Final = 1_760_000_000 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One data set and one seed: the data, the victim, and what the honest part's margins are."""
+    """One data set and one seed: the data and the victim."""
 
     data: Data
     victim: Victim
@@ -48,7 +48,7 @@ class Stream:
     @property
     def label(self) -> Labels:
         """Answered labels i8[n]."""
-        return self.probabilities.argmax(1).astype(np.int64)
+        return np.asarray(self.probabilities.argmax(1), np.int64)
 
     def first(self, count: int) -> "Stream":
         """Return the stream's first queries."""
@@ -57,7 +57,7 @@ class Stream:
 
 
 def margins(probabilities: Floats) -> Floats:
-    """Return top-1 minus top-2 probability f4[n]; for a single column the distance from both ends."""
+    """Return top-1 minus top-2 probability f4[n]."""
     ranked = np.sort(probabilities, axis=1)
     return np.asarray(ranked[:, -1] - ranked[:, -2], np.float32)
 

@@ -13,7 +13,7 @@ from detector.population import Population
 from detector.standing import Standing
 from detector.verdict import Verdict
 
-ROWS: Final = 60_000  # queries judged at once
+HELD: Final = 1 << 26  # input numbers laid out at once (256 MiB)
 BATCH: Final = 8_192  # queries in one batch
 
 
@@ -51,7 +51,7 @@ def _parts(streams: Sequence[Stream]) -> Iterator[list[Stream]]:
     part: list[Stream] = []
     for stream in streams:
         part.append(stream)
-        if sum(map(len, part)) >= ROWS:
+        if sum(held.inputs.size for held in part) >= HELD:
             yield part
             part = []
     if part:

@@ -15,7 +15,7 @@ HOUR: Final = 3_600 * SECOND
 
 
 def covered(world: World, stream: Stream, variant: str) -> Stream:
-    """Return the theft's first questions hidden at random places among ordinary ones, drawn from honest clients' inputs.
+    """Return the theft's first questions hidden at random places among ordinary ones of honest clients' inputs.
 
     The cover is disjoint from the thief's seeds, and each ordinary input comes once before any comes again.
     """

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.arena.data import Data, Floats, Pool
+from benchmarks.arena.data import Data, Floats
 from gamekeeper.demo.data import quiet_tensorflow
 
+_HALVED_TWICE: Final = 16  # pixels a side, at least, for two poolings
 CHUNK: Final = 2_048  # inputs answered at once
 _EPOCHS: Final = {"mnist": 4, "gtsrb": 14, "digits": 30, "tabular": 12}
 _CHECKPOINTS: Final = (0.15, 0.4, 0.7)  # of the training, whose answers HODA compares
@@ -54,7 +55,7 @@ def train(data: Data, seed: int) -> Victim:
 
 def _cnn(keras: Any, data: Data) -> Any:
     layers = keras.layers
-    small = min(data.shape[:2]) < 2 * data.shape[0] // 2 or data.shape[0] < 16  # noqa: PLR2004  # too small to halve twice
+    small = min(data.shape[:2]) < _HALVED_TWICE
     channels = data.shape[2] if len(data.shape) > 2 else 1  # noqa: PLR2004  # a third axis holds colours
     body = [layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(), layers.Conv2D(64, 3, activation="relu")]
     return keras.Sequential(
@@ -96,8 +97,3 @@ def _compiled(model: Any, data: Data) -> Any:
 def _in_chunks(forward: Any, inputs: Floats) -> Floats:
     parts = [forward(inputs[at : at + CHUNK]).numpy() for at in range(0, len(inputs), CHUNK)]
     return np.concatenate(parts).astype(np.float32)
-
-
-def right(victim: Victim, pool: Pool) -> float:
-    """Return the share of a pool that the victim names rightly."""
-    return float(np.mean(victim.ask(pool.inputs).argmax(1) == pool.label))

@@ -1,6 +1,7 @@
 """Attacks: how thieves ask. An attack is a function in one of these files and a line here; it asks until it may not."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -53,10 +54,8 @@ def theft(world: World, name: str, number: int, budget: int, *, labels_only: boo
     """Return one thief's questions, `budget` of them."""
     rng = world.random("thief", name, number, labels_only)
     oracle = Oracle(world, budget, labels_only)
-    try:
+    with suppress(Exhausted):
         (ATTACKS | ADAPTIVE)[name](oracle, loot(world, rng), rng)
-    except Exhausted:
-        pass
     return Stream(
         client=f"{name} {number}{' labels' if labels_only else ''}",
         kind=name,

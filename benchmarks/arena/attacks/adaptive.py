@@ -1,13 +1,18 @@
 """Thieves who have read how the detector works, each with one trick. What a trick costs is in the report."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from benchmarks.arena.attacks.copies import fitted
 from benchmarks.arena.attacks.oracle import Loot, Oracle
-from benchmarks.arena.data import Floats, Random
+from benchmarks.arena.data import Floats, Numbers, Random
 
+Middle: TypeAlias = Callable[[Floats, Floats], Numbers]
+"""Where to ask between the two ends of a bracket."""
+Change: TypeAlias = Callable[[Floats], Floats]
+"""From the signs of a gradient to a step."""
 _HALVINGS: Final = 9
 _SEEDS: Final = 100
 
@@ -37,7 +42,8 @@ def in_parallel(oracle: Oracle, own: Loot, rng: Random) -> None:
         rows = rng.choice(len(own.seeds), 60, replace=False)
         seeds, labels = own.seeds[rows], oracle.labels(own.seeds[rows])
         pairs = [(at, at + 1) for at in range(0, 60, 2) if labels[at] != labels[at + 1]][:20]
-        start, end = seeds[[one for one, _ in pairs]], seeds[[two for _, two in pairs]]
+        start: Numbers = seeds[[one for one, _ in pairs]]
+        end: Numbers = seeds[[two for _, two in pairs]]
         first = labels[[one for one, _ in pairs]]
         for _ in range(_HALVINGS):
             middle = (start + end) / 2
@@ -52,12 +58,12 @@ def foreign_lines(oracle: Oracle, own: Loot, rng: Random) -> None:
 
 def jittered_jbda(oracle: Oracle, own: Loot, rng: Random) -> None:
     """JbDA with a step of random size in every coordinate."""
-    _grow(oracle, own, rng, lambda sign: sign * rng.uniform(0.03, 0.17, sign.shape).astype(np.float32))
+    _grow(oracle, own, lambda sign: sign * rng.uniform(0.03, 0.17, sign.shape).astype(np.float32))
 
 
 def sparse_jbda(oracle: Oracle, own: Loot, rng: Random) -> None:
     """JbDA that moves a fifth of the coordinates."""
-    _grow(oracle, own, rng, lambda sign: 0.1 * sign * (rng.random(sign.shape) < 0.2).astype(np.float32))  # noqa: PLR2004  # a fifth
+    _grow(oracle, own, lambda sign: 0.1 * sign * (rng.random(sign.shape) < 0.2).astype(np.float32))  # noqa: PLR2004  # a fifth
 
 
 def gaussian_seeds(oracle: Oracle, own: Loot, rng: Random) -> None:
@@ -91,7 +97,7 @@ def under_the_bar(oracle: Oracle, own: Loot, rng: Random) -> None:
     _search(oracle, own, rng, lambda start, end: (start + end) / 2, decoys)
 
 
-def _search(oracle: Oracle, own: Loot, rng: Random, middle_of: "Middle", after: "After | None" = None) -> None:
+def _search(oracle: Oracle, own: Loot, rng: Random, middle_of: Middle, after: Callable[[], None] | None = None) -> None:
     while True:
         start, end = own.seeds[rng.choice(len(own.seeds), 2, replace=False)]
         labels = oracle.labels(np.stack([start, end]))
@@ -103,7 +109,7 @@ def _search(oracle: Oracle, own: Loot, rng: Random, middle_of: "Middle", after: 
                 after()
 
 
-def _grow(oracle: Oracle, own: Loot, rng: Random, step: "Change") -> None:
+def _grow(oracle: Oracle, own: Loot, step: Change) -> None:
     seeds = own.seeds[:_SEEDS]
     known, labels = seeds, oracle.labels(seeds)
     unit = own.free * own.spread * np.float32(1 if own.image else 3)
@@ -116,7 +122,7 @@ def _grow(oracle: Oracle, own: Loot, rng: Random, step: "Change") -> None:
             labels = np.concatenate([labels, answers])
 
 
-def _sideways(way: Floats, own: Loot, rng: Random) -> Floats:
+def _sideways(way: Numbers, own: Loot, rng: Random) -> Floats:
     """Return a random direction across `way`, as long as it."""
     random = own.free * rng.standard_normal(len(way)).astype(np.float32)
     across = random - way * (random @ way) / max(float(way @ way), 1e-12)
@@ -125,10 +131,3 @@ def _sideways(way: Floats, own: Loot, rng: Random) -> Floats:
 
 def _rest(own: Loot) -> tuple[Floats, tuple[int, ...], bool, Floats, Floats]:
     return own.foreign, own.shape, own.image, own.spread, own.free
-
-
-from collections.abc import Callable  # noqa: E402
-
-Middle = Callable[[Floats, Floats], Floats]
-After = Callable[[], None]
-Change = Callable[[Floats], Floats]

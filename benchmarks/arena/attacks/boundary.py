@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.arena.attacks.oracle import Loot, Oracle
-from benchmarks.arena.data import Floats, Labels, Random
+from benchmarks.arena.data import Floats, Labels, Numbers, Random
 
 _HALVINGS: Final = 9
 _STEP: Final = 0.02  # of a number's range, for a finite difference
@@ -16,6 +16,8 @@ _STEP: Final = 0.02  # of a number's range, for a finite difference
 def bisection(oracle: Oracle, own: Loot, rng: Random) -> None:
     """Halve the line between two seeds with different answers (Lowd and Meek 2005; Tramer et al. 2016)."""
     while True:
+        start: Numbers
+        end: Numbers
         start, end, label = _pair(oracle, own, rng)
         for _ in range(_HALVINGS):
             middle = (start + end) / 2
@@ -29,9 +31,7 @@ def hop_skip_jump(oracle: Oracle, own: Loot, rng: Random) -> None:
     """HopSkipJump of ART, from a seed towards another with a different answer (Chen et al. 2020)."""
     from art.attacks.evasion import HopSkipJump  # noqa: PLC0415  # ART is slow to load
 
-    attack = HopSkipJump(
-        _classifier(oracle, own), max_iter=20, max_eval=40, init_eval=20, init_size=20, verbose=False
-    )
+    attack = HopSkipJump(_classifier(oracle, own), max_iter=20, max_eval=40, init_eval=20, init_size=20, verbose=False)
     _from_seeds(attack, oracle, own, rng)
 
 
@@ -40,7 +40,13 @@ def boundary(oracle: Oracle, own: Loot, rng: Random) -> None:
     from art.attacks.evasion import BoundaryAttack  # noqa: PLC0415  # ART is slow to load
 
     attack = BoundaryAttack(
-        _classifier(oracle, own), targeted=False, max_iter=200, num_trial=10, sample_size=10, init_size=20, verbose=False
+        _classifier(oracle, own),
+        targeted=False,
+        max_iter=200,
+        num_trial=10,
+        sample_size=10,
+        init_size=20,
+        verbose=False,
     )
     _from_seeds(attack, oracle, own, rng)
 

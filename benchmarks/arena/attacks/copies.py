@@ -31,7 +31,7 @@ class Copy:
     def names(self, inputs: Floats) -> Labels:
         """Return the labels i8[n] that the copy gives to f4[n, D]."""
         if self.net is None:
-            return np.full(len(inputs), self.labels[0])
+            return np.full(len(inputs), self.labels[0], np.int64)
         return np.asarray(self.net.predict((inputs - self.mean) / self.sd), np.int64)
 
     def doubt(self, inputs: Floats) -> Floats:
@@ -50,7 +50,7 @@ class Copy:
         outward = self.net.coefs_[1][:, place % self.net.coefs_[1].shape[1]].T
         if self.net.coefs_[1].shape[1] == 1:  # two classes share one output
             outward = outward * np.where(place == 0, -1, 1)[:, None]
-        return np.sign(((hidden > 0) * outward) @ self.net.coefs_[0].T).astype(np.float32)
+        return np.asarray(np.sign(((hidden > 0) * outward) @ self.net.coefs_[0].T), np.float32)
 
 
 def fitted(inputs: Floats, labels: Labels, state: int = 0) -> Copy:

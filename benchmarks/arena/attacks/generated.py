@@ -1,5 +1,6 @@
 """Attacks that need no data: noise of two kinds, and a generator trained through the answers."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -7,10 +8,14 @@ from scipy import ndimage
 
 from benchmarks.arena.attacks.copies import fitted
 from benchmarks.arena.attacks.oracle import Loot, Oracle
-from benchmarks.arena.data import Floats, Random
+from benchmarks.arena.data import Floats, Numbers, Random
 
 _PER_REQUEST: Final = 16
 _LATENT: Final = 24
+_WIDE: Final = 64  # of a table generator's hidden layer
+_ROUNDS: Final = 4  # of the generator to one of the copy, which is the slow part
+_CANDIDATES: Final = 6  # generators compared in a round
+_TRIED: Final = 4  # latent points that they are compared on
 
 
 def uniform(oracle: Oracle, own: Loot, rng: Random) -> None:
@@ -28,49 +33,64 @@ def gaussian(oracle: Oracle, own: Loot, rng: Random) -> None:
 
 def data_free(oracle: Oracle, own: Loot, rng: Random) -> None:
     """Train a generator to make what victim and copy disagree on (after DFME, Truong et al. 2021)."""
-    generator = _Generator(own, rng)
-    latent = rng.standard_normal((32, _LATENT))
-    known = generator.make(latent)
+    generator = _Generator(own, _first_weights(own, rng))
+    known = generator.make(rng.standard_normal((32, _LATENT)))
     labels = oracle.labels(known)
     while True:
         copy = fitted(known[-512:], labels[-512:])
-        candidates = [generator.changed(rng) for _ in range(6)]
-        latent = rng.standard_normal((_PER_REQUEST, _LATENT))
-        generator = max(candidates, key=lambda one: float(copy.doubt(one.make(latent)).mean()))
-        made = generator.make(latent)
-        answers = oracle.labels(made)
-        known, labels = np.concatenate([known, made]), np.concatenate([labels, answers])
+        for _ in range(_ROUNDS):
+            candidates = [generator.changed(rng) for _ in range(_CANDIDATES)]
+            tried = rng.standard_normal((_TRIED, _LATENT))
+            doubts = [float(copy.doubt(candidate.make(tried)).mean()) for candidate in candidates]
+            generator = candidates[int(np.argmax(doubts))]
+            made = generator.make(rng.standard_normal((_PER_REQUEST, _LATENT)))
+            answers = oracle.labels(made)
+            known, labels = np.concatenate([known, made]), np.concatenate([labels, answers])
 
 
+@dataclass(frozen=True, slots=True)
 class _Generator:
-    """From latent numbers to inputs: a coarse random image, enlarged twice with a bend in between; tables: a net."""
+    """From latent numbers to inputs: a coarse random image, enlarged and bent once; for tables a small net."""
 
-    def __init__(self, own: Loot, rng: Random, weights: tuple[Floats, Floats] | None = None) -> None:
-        self.own = own
-        side = max(4, own.shape[0] // 4) if own.image else 0
-        self.side = side
-        channels = own.shape[2] if len(own.shape) > 2 else 1  # noqa: PLR2004  # a third axis holds colours
-        self.channels = channels
-        wide = side * side * channels if own.image else 64
-        last = channels * 9 if own.image else own.seeds.shape[1]
-        self.weights = weights or (
-            rng.standard_normal((_LATENT, wide)).astype(np.float32),
-            rng.standard_normal((wide if not own.image else 1, last)).astype(np.float32),
-        )
+    own: Loot
+    weights: tuple[Numbers, Numbers]
 
-    def make(self, latent: Floats) -> Floats:
+    def make(self, latent: Numbers) -> Floats:
         """Return inputs f4[n, D] of latent numbers f8[n, 24]."""
         coarse = np.tanh(latent @ self.weights[0] / np.sqrt(_LATENT) * 1.5)
         if not self.own.image:
-            return (1 / (1 + np.exp(-coarse @ self.weights[1] / 8 * 3))).astype(np.float32)
-        images = coarse.reshape(len(latent), self.side, self.side, self.channels)
+            return _squashed(coarse @ self.weights[1] / 8)
+        side, channels = _sizes(self.own)
+        images = coarse.reshape(len(latent), side, side, channels)
         height, width = self.own.shape[:2]
-        large = ndimage.zoom(images, (1, height / self.side, width / self.side, 1), order=1)
-        kernel = self.weights[1].reshape(1, 3, 3, self.channels)[..., :1]
+        large = np.einsum("hi,nijc,wj->nhwc", _enlarging(side, height), images, _enlarging(side, width), optimize=True)
+        kernel = self.weights[1].reshape(1, 3, 3, channels)[..., :1]
         detail = ndimage.convolve(np.maximum(large, 0), kernel / 3, mode="nearest")
-        return (1 / (1 + np.exp(-3 * (large + detail)))).reshape(len(latent), -1).astype(np.float32)
+        return _squashed((large + detail).reshape(len(latent), -1))
 
     def changed(self, rng: Random) -> "_Generator":
         """Return a generator with slightly other weights."""
-        moved = tuple(w + 0.3 * rng.standard_normal(w.shape).astype(np.float32) for w in self.weights)
-        return _Generator(self.own, rng, (moved[0], moved[1]))
+        one, two = (weight + 0.3 * rng.standard_normal(weight.shape) for weight in self.weights)
+        return _Generator(self.own, (one, two))
+
+
+def _first_weights(own: Loot, rng: Random) -> tuple[Numbers, Numbers]:
+    if not own.image:
+        return rng.standard_normal((_LATENT, _WIDE)), rng.standard_normal((_WIDE, own.seeds.shape[1]))
+    side, channels = _sizes(own)
+    return rng.standard_normal((_LATENT, side * side * channels)), rng.standard_normal(channels * 9)
+
+
+def _sizes(own: Loot) -> tuple[int, int]:
+    """Return side and channels of a coarse image."""
+    return max(4, own.shape[0] // 4), own.shape[2] if len(own.shape) > 2 else 1  # noqa: PLR2004  # a third axis holds colours
+
+
+def _enlarging(small: int, large: int) -> Numbers:
+    """Return the matrix f8[large, small] of linear interpolation, ends to ends."""
+    place = np.linspace(0, small - 1, large)
+    return np.asarray(np.maximum(0, 1 - np.abs(place[:, None] - np.arange(small))))
+
+
+def _squashed(values: Numbers) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-3 * values)), np.float32)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.arena.data import Floats, Labels, Random
+from benchmarks.arena.data import Floats, Labels, Numbers, Random
 from benchmarks.arena.stream import World
 
 
@@ -23,7 +23,7 @@ class Oracle:
     answered: list[Floats] = field(default_factory=list)  # true probabilities
     count: int = 0
 
-    def __call__(self, inputs: Floats) -> Floats:
+    def __call__(self, inputs: Numbers) -> Floats:
         """Return the answers f4[n, K] to scaled inputs f4[n, D]. Raises Exhausted when the budget is spent."""
         data = self.world.data
         room = inputs[: self.budget - self.count]
@@ -37,14 +37,15 @@ class Oracle:
             raise Exhausted
         return self._told(self.answered[-1])
 
-    def labels(self, inputs: Floats) -> Labels:
+    def labels(self, inputs: Numbers) -> Labels:
         """Return the answered labels i8[n]."""
-        return self(inputs).argmax(1).astype(np.int64)
+        return np.asarray(self(inputs).argmax(1), np.int64)
 
     def _told(self, probabilities: Floats) -> Floats:
         if not self.labels_only:
             return probabilities
-        return np.eye(probabilities.shape[1], dtype=np.float32)[probabilities.argmax(1)]
+        certain: Floats = np.eye(probabilities.shape[1], dtype=np.float32)
+        return np.asarray(certain[probabilities.argmax(1)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ _CANDIDATES: Final = 1_000
 
 def knockoff(oracle: Oracle, own: Loot, _: Random) -> None:
     """Ask about a pool of other images at random (Knockoff Nets, Orekondy et al. 2019)."""
-    for begin in range(0, len(own.foreign), _PER_REQUEST):
-        oracle(own.foreign[begin : begin + _PER_REQUEST])
+    while True:
+        for begin in range(0, len(own.foreign), _PER_REQUEST):
+            oracle(own.foreign[begin : begin + _PER_REQUEST])
 
 
 def knockoff_adaptive(oracle: Oracle, own: Loot, rng: Random) -> None:

@@ -1,17 +1,20 @@
 """Attacks that grow synthetic data from seeds with a substitute's gradient: JbDA, T-RND, COLOR."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from benchmarks.arena.attacks.copies import Copy, fitted
 from benchmarks.arena.attacks.oracle import Loot, Oracle
-from benchmarks.arena.data import Floats, Random
+from benchmarks.arena.data import Floats, Numbers, Random
 
+Step: TypeAlias = Callable[[Copy, Floats], Numbers]
+"""From a substitute and known inputs to new ones."""
 _SEEDS: Final = 100
 _JBDA: Final = 0.1  # lambda, of the range; tables: of three standard deviations
 _TRND_STEPS: Final = 5
-_TRND: Final = 25.5 / 255 / _TRND_STEPS * 2.5  # a step: 64/255 in five, as in PRADA
+_TRND: Final = 0.25 / _TRND_STEPS  # a step: 64/255 in five, as in PRADA
 _TABLE_UNIT: Final = 3.0
 
 
@@ -45,7 +48,7 @@ def color(oracle: Oracle, own: Loot, rng: Random) -> None:
     _grow(oracle, own, rng, shifted)
 
 
-def _grow(oracle: Oracle, own: Loot, rng: Random, step: "Step") -> None:
+def _grow(oracle: Oracle, own: Loot, rng: Random, step: Step) -> None:
     seeds = own.seeds[:_SEEDS]
     known, labels = seeds, oracle.labels(seeds)
     while True:
@@ -61,8 +64,3 @@ def _grow(oracle: Oracle, own: Loot, rng: Random, step: "Step") -> None:
 def _unit(own: Loot) -> Floats:
     """Return f4[D] what a step of 1 is: the range of a pixel, some standard deviations of a column that may move."""
     return own.free * own.spread * np.float32(1 if own.image else _TABLE_UNIT)
-
-
-from collections.abc import Callable  # noqa: E402
-
-Step = Callable[[Copy, Floats], Floats]

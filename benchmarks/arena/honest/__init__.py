@@ -74,17 +74,18 @@ class Crowd:
     kinds: tuple[str, ...]
     each: int
     lives: tuple[int, int]  # queries, the shortest and the longest; most are short
+    first: int = 0  # number of each kind's first client: other numbers are other clients
 
 
 def streams(world: World, crowd: Crowd) -> list[Stream]:
-    """Return the crowd's clients; their chance is their own, so no two crowds share any."""
+    """Return the crowd's clients; each client's chance is its own: only part, kind and number decide it."""
     pool: Pool = getattr(world.data, crowd.part)
     source = Source.of(world.data, pool, world.victim.ask(pool.inputs))
     known = kinds(world.data)
     return [
         _stream(world, source, (crowd, kind, known[kind]), number)
         for kind in crowd.kinds
-        for number in range(crowd.each)
+        for number in range(crowd.first, crowd.first + crowd.each)
     ]
 
 

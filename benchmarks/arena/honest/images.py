@@ -1,15 +1,14 @@
 """Honest kinds that send images of their own making. Shifts are in shares of the side."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy import fft, ndimage
 
-from benchmarks.arena.data import Floats, Random
+from benchmarks.arena.data import Floats, Numbers, Random
 from benchmarks.arena.honest.source import Source, flat, scenes
 
-Images = npt.NDArray[np.floating]
+Images: TypeAlias = Numbers  # [n, H, W, C], or one of them [H, W, C]
 _HALF: Final = 0.5
 
 
@@ -49,14 +48,12 @@ def augmented(source: Source, rng: Random, count: int) -> Floats:
     """Average over test-time augmentation: 4 to 10 slightly turned, moved or mirrored copies of each image."""
     lengths = scenes(rng, count, 4, 10)
     mirror = rng.random() < _HALF
-    parts = [
-        _augmentations(image, length, mirror=mirror, rng=rng) for image, length in _scenes(source, rng, lengths)
-    ]
+    parts = [_augmentations(image, length, mirror=mirror, rng=rng) for image, length in _scenes(source, rng, lengths)]
     return flat(np.concatenate(parts))
 
 
 def stress(source: Source, rng: Random, count: int) -> Floats:
-    """Test how the model bears rising corruption: noise, darkness, blur, rotation, occlusion, contrast, in 5 to 9 steps."""
+    """Test how the model bears noise, darkness, blur, rotation, occlusion or flatness that rises in 5 to 9 steps."""
     tools = [STRESSES[at] for at in rng.permutation(len(STRESSES))[: int(rng.integers(2, len(STRESSES) + 1))]]
     parts = []
     for image, length in _scenes(source, rng, scenes(rng, count, 5, 9)):
@@ -123,7 +120,7 @@ def _scenes(source: Source, rng: Random, lengths: list[int]) -> list[tuple[Float
 
 def _size(images: Images, sigma: float) -> float:
     """Return a blur for this resolution: sigma is for a side of 28 pixels."""
-    return sigma * images.shape[-3] / 28
+    return float(sigma * images.shape[-3] / 28)
 
 
 def _moved(images: Images, turn: float, scale: float, shift: tuple[float, float]) -> Images:
@@ -135,7 +132,7 @@ def _moved(images: Images, turn: float, scale: float, shift: tuple[float, float]
     offset = middle - matrix @ (middle + np.array([shift[0] * height, shift[1] * width]))
     whole = np.eye(4)
     whole[1:3, 1:3] = matrix
-    return ndimage.affine_transform(images, whole, (0, *offset, 0), order=1, mode="nearest")
+    return np.asarray(ndimage.affine_transform(images, whole, (0, *offset, 0), order=1, mode="nearest"))
 
 
 class _view:  # noqa: N801  # used as a function that remembers its camera
@@ -176,20 +173,20 @@ def _noisy(image: Images, degree: float, rng: Random) -> Images:
 
 def _speckled(image: Images, degree: float, rng: Random) -> Images:
     hit = rng.random(image.shape[:2]) < 0.3 * degree
-    return np.where(hit[:, :, None], rng.integers(0, 2, image.shape[:2])[:, :, None], image)
+    return np.asarray(np.where(hit[:, :, None], rng.integers(0, 2, image.shape[:2])[:, :, None], image))
 
 
 def _dark(image: Images, degree: float, _: Random) -> Images:
-    return image * (1 - 0.85 * degree)
+    return np.asarray(image * (1 - 0.85 * degree))
 
 
 def _blurred(image: Images, degree: float, _: Random) -> Images:
     size = _size(image, 3 * degree)
-    return ndimage.gaussian_filter(image, (size, size, 0))
+    return np.asarray(ndimage.gaussian_filter(image, (size, size, 0)))
 
 
 def _turned(image: Images, degree: float, rng: Random) -> Images:
-    return _moved(image[None], float(rng.choice([-1, 1])) * 1.2 * degree, 1.0, (0, 0))[0]
+    return np.asarray(_moved(image[None], float(rng.choice([-1, 1])) * 1.2 * degree, 1.0, (0, 0))[0])
 
 
 def _hidden(image: Images, degree: float, rng: Random) -> Images:
@@ -202,7 +199,7 @@ def _hidden(image: Images, degree: float, rng: Random) -> Images:
 
 
 def _flat_contrast(image: Images, degree: float, _: Random) -> Images:
-    return image.mean() + (image - image.mean()) * (1 - 0.9 * degree)
+    return np.asarray(image.mean() + (image - image.mean()) * (1 - 0.9 * degree))
 
 
 STRESSES: Final = (_noisy, _speckled, _dark, _blurred, _turned, _hidden, _flat_contrast)
@@ -219,5 +216,3 @@ def _compressed(images: Images, step: float) -> Images:
             kept = np.round(block / weight) * weight
             out[:, top : top + 8, left : left + 8] = fft.idctn(kept, axes=(1, 2), norm="ortho")
     return out
-
-

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.arena.data import Data, Floats, Labels, Pool, Random
+from benchmarks.arena.data import Data, Floats, Labels, Numbers, Pool, Random
 
 Rows: TypeAlias = npt.NDArray[np.intp]
 
@@ -36,10 +36,10 @@ class Source:
     def images(self, rows: Rows) -> Floats:
         """Return rows as images f4[n, H, W, C], a copy."""
         height, width = self.data.shape[:2]
-        return self.inputs[rows].reshape(len(rows), height, width, -1)
+        return np.asarray(self.inputs[rows]).reshape(len(rows), height, width, -1)
 
 
-def flat(images: npt.NDArray[np.floating]) -> Floats:
+def flat(images: Numbers) -> Floats:
     """Return images as rows f4[n, D] within 0..1."""
     return np.clip(images, 0, 1).reshape(len(images), -1).astype(np.float32)
 

@@ -1,0 +1,56 @@
+"""Detection: honest clients, thieves and published detectors on identical streams; see `arena`.
+
+`--quick` takes digits, one seed and few clients, in under two minutes; `tests/benchmarks` runs it.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from benchmarks.arena import data, report
+from benchmarks.arena.records import Record, result
+from benchmarks.arena.sizes import QUICK, Sizes
+from benchmarks.arena.study import Account
+from benchmarks.arena.study import run as studied
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add this benchmark's options."""
+    parser.add_argument("--dataset", choices=sorted(data.SETS), default="digits")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N")
+    parser.add_argument("--quick", action="store_true", help="digits, one seed, few clients: under two minutes")
+    parser.add_argument("--leave-out", action="store_true", help="also learn without each honest kind in turn (slow)")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="write plots here")
+
+
+def run(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Study every seed and return what JSON holds."""
+    dataset, seeds = ("digits", 1) if chosen.quick else (chosen.dataset, chosen.seeds)
+    found, records = study(dataset, seeds, QUICK if chosen.quick else Sizes(), leave_out=chosen.leave_out)
+    if chosen.plots:
+        from benchmarks.arena import plots  # noqa: PLC0415  # matplotlib is slow to load
+
+        plots.draw(records, found, chosen.plots)
+    return found
+
+
+def study(dataset: str, seeds: int, sizes: Sizes, *, leave_out: bool = False) -> tuple[dict[str, Any], list[Record]]:
+    """Return what JSON holds, and the records it was reckoned from."""
+    account = Account()
+    records = [
+        record for seed in range(seeds) for record in studied(dataset, seed, sizes, account, leave_out=leave_out)
+    ]
+    about = {
+        "dataset": dataset,
+        "seeds": seeds,
+        "microseconds_a_query": account.microseconds,
+        "worlds": account.worlds,
+    }
+    return result(records, about), records
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """Return the tables that people read."""
+    return report.tables(found)
