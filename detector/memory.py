@@ -83,14 +83,6 @@ class Relations(NamedTuple):
     fresh: npt.NDArray[np.bool_]
 
 
-class Held(NamedTuple):
-    """What clients' rings held when windows closed: what leakage is estimated from. [m] windows."""
-
-    closing: npt.NDArray[np.int64]  # [n] which window each query closes; -1: none
-    scene: npt.NDArray[np.float32]  # [m, 24, 64] principal axes of the remembered queries
-    label: npt.NDArray[np.int64]  # [m, 64]; -1: no query, or its label is unknown
-
-
 class Nearby(NamedTuple):
     """What the search of one query found: distances, and the ring slots they belong to (-1: none)."""
 
@@ -104,8 +96,8 @@ class Nearby(NamedTuple):
     same: int  # nearest with the same label, in z or in the coarse view
 
 
-def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scales, held: Held) -> Relations:
-    """Return what each query is to its client's earlier ones, and remember it; fill `held` as windows close."""
+def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scales) -> Relations:
+    """Return what each query is to its client's earlier ones, and remember it."""
     ring = Ring(**{field.name: columns[field.name] for field in FIELDS}, seed=seed)
     count = len(asked.slot)
     relations = Relations(
@@ -121,24 +113,23 @@ def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scale
         trial=np.zeros(count, np.bool_),
         fresh=np.zeros(count, np.bool_),
     )
-    _fold(ring, asked, scales, relations, held)
+    _fold(ring, asked, scales, relations)
     return relations
-
-
-def held(closing: npt.NDArray[np.int64], wanted: bool) -> Held:
-    """Return room for the rings of the windows that close; none where nobody wants to know."""
-    windows = int(closing.max(initial=-1)) + 1 if wanted else 0
-    return Held(closing, np.zeros((windows, SCENE, SLOTS), np.float32), np.full((windows, SLOTS), -1, np.int64))
 
 
 def asked(
     slot: npt.NDArray[np.int64], has_input: npt.NDArray[np.bool_], label: npt.NDArray[np.int64], features: Features
 ) -> Asked:
-    """Return the queries as the fold takes them; the first 24 principal axes, the others zero."""
-    scene = np.zeros((len(slot), SCENE), np.float32)
-    axes = min(SCENE, features.ux.shape[1])
-    scene[:, :axes] = features.ux[:, :axes]
-    return Asked(slot, has_input, label, features.z, scene, features.c, features.sc)
+    """Return the queries as the fold takes them."""
+    return Asked(slot, has_input, label, features.z, scene(features.ux), features.c, features.sc)
+
+
+def scene(ux: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the first 24 principal axes, absent ones zero; f4[n, 24]."""
+    out = np.zeros((len(ux), SCENE), np.float32)
+    axes = min(SCENE, ux.shape[1])
+    out[:, :axes] = ux[:, :axes]
+    return out
 
 
 def scales(population: Population) -> Scales:
@@ -150,15 +141,10 @@ def scales(population: Population) -> Scales:
 
 
 @compiled
-def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations, held: Held) -> None:
+def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations) -> None:
     for row in range(asked.slot.shape[0]):
         if asked.has_input[row]:
             _take(ring, asked, scales, out, row)
-        window = held.closing[row]
-        if 0 <= window < held.scene.shape[0]:
-            slot = asked.slot[row]
-            held.scene[window] = ring.ux[slot]
-            held.label[window] = np.where(ring.ordinal[slot] >= 0, ring.label[slot], -1)
 
 
 @compiled

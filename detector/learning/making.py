@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from detector import evidence
-from detector.learning import kinds, notes, poison, stages
+from detector.learning import copies, kinds, notes, poison, stages
 from detector.learning.past import LearnError, Span, bounded, gather, without
 from detector.learning.stages import Draft, Progress
 from detector.policy import Policy
@@ -53,9 +53,11 @@ def learn(
         aside, too_many = _unusual(past, blank, options.policy, progress)
         past = without(past, aside)
         progress("learning from the rest", 0.5)
-        draft = stages.run(past, blank, options.policy, 0, lambda what, done: progress(what, 0.5 + done / 2))
+        draft = stages.run(past, blank, options.policy, 0, lambda what, done: progress(what, 0.5 + 0.4 * done))
+        progress("copying the model", 0.9)
+        learnt = copies.learn(past, draft.population)
     told = notes.Told(draft, options.policy, tuple(aside), tuple(too_many), len(options.left_out))
-    population = _described(past, draft.population)
+    population = _described(past, learnt)
     progress("done", 1.0)
     return replace(population, notes=notes.sentences(population, told))
 
