@@ -101,16 +101,8 @@ class Relations(NamedTuple):
     ends: npt.NDArray[np.int64]
 
 
-class Held(NamedTuple):
-    """What clients' rings held when windows closed: what leakage is estimated from. [m] windows."""
-
-    closing: npt.NDArray[np.int64]  # [n] which window each query closes; -1: none
-    scene: npt.NDArray[np.float32]  # [m, 24, 64] principal axes of the remembered queries
-    label: npt.NDArray[np.int64]  # [m, 64]; -1: no query, or its label is unknown
-
-
-def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scales, held: Held) -> Relations:
-    """Return what each query is to its client's earlier ones, and remember it; fill `held` as windows close."""
+def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scales) -> Relations:
+    """Return what each query is to its client's earlier ones, and remember it."""
     ring = Ring(**{field.name: columns[field.name] for field in FIELDS}, seed=seed)
     count = len(asked.slot)
     relations = Relations(
@@ -130,24 +122,23 @@ def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scale
         beside=blank(count, BESIDE),
         ends=blank(count, PARTNERS),
     )
-    _fold(ring, asked, scales, relations, held)
+    _fold(ring, asked, scales, relations)
     return relations
 
 
-def held(closing: npt.NDArray[np.int64], wanted: bool) -> Held:
-    """Return room for the rings of the windows that close; none where nobody wants to know."""
-    windows = int(closing.max(initial=-1)) + 1 if wanted else 0
-    return Held(closing, np.zeros((windows, SCENE, SLOTS), np.float32), np.full((windows, SLOTS), -1, np.int64))
-
-
 def asked(queries: tuple[Ints, Flags, Ints, Ints], features: Features, population: Population) -> Asked:
-    """Return the queries (slot, has_input, label, name) as the fold takes them; of ux the first 24, the others zero."""
+    """Return the queries (slot, has_input, label, name) as the fold takes them."""
     slot, has_input, label, name = queries
-    scene = np.zeros((len(slot), SCENE), np.float32)
-    axes = min(SCENE, features.ux.shape[1])
-    scene[:, :axes] = features.ux[:, :axes]
     ordinary = ~(features.foreign > number(population, "for96"))
-    return Asked(slot, has_input, label, features.z, scene, features.c, features.sc, ordinary, name)
+    return Asked(slot, has_input, label, features.z, scene(features.ux), features.c, features.sc, ordinary, name)
+
+
+def scene(ux: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the first 24 principal axes, absent ones zero; f4[n, 24]."""
+    out = np.zeros((len(ux), SCENE), np.float32)
+    axes = min(SCENE, ux.shape[1])
+    out[:, :axes] = ux[:, :axes]
+    return out
 
 
 def scales(population: Population) -> Scales:
@@ -159,15 +150,10 @@ def scales(population: Population) -> Scales:
 
 
 @compiled
-def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations, held: Held) -> None:
+def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations) -> None:
     for row in range(asked.slot.shape[0]):
         if asked.has_input[row]:
             _take(ring, asked, scales, out, row)
-        window = held.closing[row]
-        if 0 <= window < held.scene.shape[0]:
-            slot = asked.slot[row]
-            held.scene[window] = ring.ux[slot]
-            held.label[window] = np.where(ring.ordinal[slot] >= 0, ring.label[slot], -1)
 
 
 @compiled

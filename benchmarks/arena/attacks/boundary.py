@@ -64,7 +64,7 @@ def finite_differences(oracle: Oracle, own: Loot, rng: Random) -> None:
 
 
 def equation_solving(oracle: Oracle, own: Loot, rng: Random) -> None:
-    """Ask random inputs that are valid in form, whole where only whole numbers occur, and solve (Tramer et al. 2016)."""
+    """Ask random inputs of valid form, whole where only whole numbers occur, and solve (Tramer et al. 2016)."""
     data = oracle.world.data
     span = np.maximum(data.high - data.low, np.float32(1e-9))
     while True:
