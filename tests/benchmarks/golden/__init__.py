@@ -20,11 +20,14 @@ def studied() -> tuple[dict[str, Any], list[Record]]:
 
 
 def figures(result: dict[str, Any]) -> dict[str, float]:
-    """Return the median queries to a block of each attack and variant of which half or more were blocked."""
+    """Return the median queries to a block of each undisguised attack of which half or more were blocked.
+
+    Variants are left out: the quick study has one thief of each, and one is no median.
+    """
     return {
-        f"{row['attack']}, {row['variant']}": row["median_queries_to_block"]
+        row["attack"]: row["median_queries_to_block"]
         for row in result["attacks"]
-        if 2 * row["blocked"] >= row["clients"]
+        if row["variant"] == "pure" and 2 * row["blocked"] >= row["clients"]
     }
 
 
