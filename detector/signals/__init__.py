@@ -5,7 +5,6 @@ from typing import Final
 from detector.signals import (
     disagree,
     entropy,
-    foreign,
     lattice,
     line,
     low,
@@ -19,7 +18,6 @@ from detector.signals.base import Event, Signal
 
 SIGNALS: Final[tuple[Signal, ...]] = (
     unlike.SIGNAL,
-    foreign.SIGNAL,
     disagree.SIGNAL,
     texture.SIGNAL,
     low.SIGNAL,

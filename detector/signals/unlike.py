@@ -1,4 +1,9 @@
-"""Unlike: new inputs far from everything that ordinary clients send."""
+"""Unlike: new inputs far from everything that ordinary clients send, or with the looks of something from elsewhere.
+
+Far is a distance in the coarse view, which a dark or turned ordinary input may have too. So `learn` also grows boosted
+trees that tell ordinary inputs and all their virtual copies from synthetic foreign ones. Both are one kind of evidence:
+a client from a new domain breaks both ceilings at once.
+"""
 
 import numpy as np
 
@@ -21,7 +26,12 @@ from detector.signals.base import (
 
 
 def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags, Flags]]:
-    return [_far(batch, population, "97"), _far(batch, population, "997")]
+    strange = [_strange(batch, number(population, name)) for name in ("for96", "for995")]
+    return [_far(batch, population, "97"), _far(batch, population, "997"), *strange]
+
+
+def _strange(batch: Batch, threshold: float) -> tuple[Flags, Flags]:
+    return beyond(batch.foreign, threshold), batch.fresh & known(batch.foreign, threshold)
 
 
 def _far(batch: Batch, population: Population, quantile: str) -> tuple[Flags, Flags]:
@@ -32,11 +42,15 @@ def _far(batch: Batch, population: Population, quantile: str) -> tuple[Flags, Fl
 
 def _because(counts: Counts) -> str:
     event = counts.strongest
-    degree = ("97 %", "99.7 %")[event]
-    return (
-        f"{counts.share(event)} new inputs lie farther from ordinary inputs than {degree} of those"
-        f" ({counts.ordinary(event)})"
-    )
+    return f"{counts.share(event)} new inputs {_WORDS[event]} ({counts.ordinary(event)})"
+
+
+_WORDS = (
+    "lie farther from ordinary inputs than 97 % of those",
+    "lie farther from ordinary inputs than 99.7 % of those",
+    "look foreign to this model, more than 96 % of ordinary inputs and of their changed copies do",
+    "look foreign to this model, more than 99.5 % of ordinary inputs and of their changed copies do",
+)
 
 
 def _trace(batch: Batch, population: Population) -> Trace:
@@ -54,10 +68,10 @@ def _words(hit: Hit) -> str:
 
 SIGNAL = Signal(
     name="unlike",
-    events=(Event("far3", "unlike", "S"), Event("far4", "unlike", "S")),
+    events=tuple(Event(name, "unlike", "S") for name in ("far3", "far4", "for96", "for995")),
     fold=_fold,
     because=_because,
     trace=_trace,
     words=_words,
-    source="Orekondy et al. 2019 (Knockoff Nets) and Atli et al. 2020: a thief's pool is not the owner's domain",
+    source="Atli et al. 2020 (a thief's pool is another domain), Hendrycks et al. 2019 (outlier exposure)",
 )

@@ -60,7 +60,7 @@ def test_evidence_reads_well() -> None:
     verdict = detector.assess(build.life(build.THIEVES[0], 0, 64))[0]
 
     assert verdict.evidence[0].kind == "line"
-    assert "halfway between two recent queries" in verdict.evidence[0].because
+    assert "halfway between two queries" in verdict.evidence[0].because
     assert "ordinary clients: at most" in verdict.reason
     assert verdict.leakage is None or 0 <= verdict.leakage <= 1
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, grey_dilation, grey_erosion
 
 from detector.learning.virtual.pool import QUERIES, Copies, Floats, Pool, Rows, VirtualKind, runs
 
@@ -51,6 +51,15 @@ def low(pool: Pool, rng: Random) -> Copies:
     images = pool.images(rows)
     factor = rng.uniform(2, 3) if min(images.shape[1:3]) >= 2 * _TINY else rng.uniform(1.2, 1.6)
     return Copies(rows, pool.flat(_coarser(images, factor) ** rng.uniform(0.7, 1.4)))
+
+
+def bold(pool: Pool, rng: Random) -> Copies:
+    """Make another pen or print: bright or dark strokes thicker by up to an eighth of the side."""
+    rows = pool.draw(rng)
+    images = pool.images(rows)
+    size = max(2, round(min(images.shape[1:3]) * rng.uniform(0.05, 0.125)))
+    grown = grey_dilation if rng.random() < 0.5 else grey_erosion  # noqa: PLR2004  # one in two
+    return Copies(rows, pool.flat(grown(images, (1, size, size, 1), mode="nearest")))
 
 
 def cov(pool: Pool, rng: Random) -> Copies:
@@ -109,6 +118,7 @@ IMAGES: Final = (
     VirtualKind("noise", noise, safe=True),
     VirtualKind("blur", blur, safe=True),
     VirtualKind("low", low, safe=True),
+    VirtualKind("bold", bold, safe=True),
     VirtualKind("cov", cov, safe=True),
     VirtualKind("mix", mix, safe=True),
     VirtualKind("tta", tta, safe=True),
