@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detector import examples, memory, window_fold
+from detector import examples, leakage, memory, window_fold
 from detector.signals import EVENTS, SIGNALS, SPANS
 from detector.signals.base import Field, Signal
 
@@ -34,6 +34,7 @@ HEAD: Final = (
     Field("first_block", "i8", initial=-1),  # queries at the first block that was not in shadow; -1: never
     Field("last", "i8"),  # µs, event time of the latest query
     Field("leakage", "f8", initial=math.nan),  # as of the latest verdict
+    Field("spent", "i1"),  # its budget of leakage: 0 not used up, 1 used up and told of, 2 lifted by a person
     Field("unknown", "i8"),  # signals that had to start as unknown after a restore
 )
 HEARD: Final = (Field("ids", "u8", (IDS,)), Field("next", "i8"))
@@ -81,9 +82,10 @@ def sections(window: int) -> tuple[Section, ...]:
     return (
         Section("head", 1, HEAD),
         Section("heard", 1, HEARD),
-        Section("memory", 2, memory.FIELDS),
+        Section("memory", 3, memory.FIELDS),
         Section("window", 1, window_fold.fields(window)),
         Section("examples", 1, examples.FIELDS),
+        Section("leakage", 1, leakage.FIELDS),
         *(_own(signal) for signal in SIGNALS),
     )
 
@@ -154,6 +156,7 @@ class Table:
             self.clear(slot, section)
         self.head["windows"][slot] = 0
         self.head["age"][slot] = 0
+        self.head["spent"][slot] = 0
 
     def begin(self, slot: int) -> None:
         """Begin fresh e-processes: no evidence so far. The memory of queries and the open window stay."""

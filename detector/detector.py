@@ -124,9 +124,9 @@ def _line(post: Post, name: str, slot: int) -> ClientLine:
         queries=int(head["queries"][slot]),
         standing=standing,
         highest_standing=STANDINGS[head["highest"][slot]],
-        action=post.policy.action(standing),
+        action=post.action(slot, standing),
         score=post.score(slot),
-        leakage=post.leakage(slot) if standing is not Standing.CLEAR else None,
+        leakage=post.leakage(slot),
         first_block_at_query=first if first >= 0 else None,
     )
 

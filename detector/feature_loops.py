@@ -51,8 +51,8 @@ def chosen(inputs: Floats, coords: np.ndarray, offset: Floats, scale: Floats) ->
 
 
 @compiled
-def pooled(pixels: Floats, cell_of: np.ndarray, cells: int) -> Floats:
-    """Return the mean of each pixel block less the mean of all blocks, over the norm + 0.05; f4[n, cells].
+def pooled(pixels: Floats, cell_of: np.ndarray, cells: int, channels: int) -> Floats:
+    """Return the mean of each pixel block less the mean of its colour's blocks, over the norm + 0.05; f4[n, cells].
 
     0.05 is on the scale of images of range 1: a flat image stays near zero and isn't blown up to noise.
     """
@@ -63,20 +63,20 @@ def pooled(pixels: Floats, cell_of: np.ndarray, cells: int) -> Floats:
     for row in range(pixels.shape[0]):
         for pixel in range(cell_of.shape[0]):
             out[row, cell_of[pixel]] += pixels[row, pixel]
-        _normed(out[row], size)
+        _normed(out[row], size, channels)
     return out
 
 
 @compiled
-def _normed(sums: Floats, size: Floats) -> None:
-    mean = 0.0
+def _normed(sums: Floats, size: Floats, channels: int) -> None:
+    mean = np.zeros(channels)
     for cell in range(sums.shape[0]):
         sums[cell] /= size[cell]
-        mean += sums[cell]
-    mean /= sums.shape[0]
+        mean[cell % channels] += sums[cell]
+    mean *= channels / sums.shape[0]
     square = 0.0
     for cell in range(sums.shape[0]):
-        sums[cell] -= np.float32(mean)
+        sums[cell] -= np.float32(mean[cell % channels])
         square += sums[cell] * sums[cell]
     factor = np.float32(1.0 / (np.sqrt(square) + 0.05))
     for cell in range(sums.shape[0]):

@@ -164,7 +164,9 @@ def _views(glass: Lens, inputs: Floats) -> Views:
         return Views(z, c, u, np.ones(len(inputs), np.float32), tex)
     con = feature_loops.contrast(within)
     tex = feature_loops.roughness(_planes(glass.layout, within)) / (con + CONTRAST_FLOOR)
-    return Views(z, c, feature_loops.pooled(within, glass.bucket, glass.layout.coarse), con, tex)
+    return Views(
+        z, c, feature_loops.pooled(within, glass.bucket, glass.layout.coarse, max(glass.layout.channels, 1)), con, tex
+    )
 
 
 def _nearest(glass: Lens, ux: Floats) -> tuple[npt.NDArray[np.int32], Floats]:

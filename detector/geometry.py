@@ -41,6 +41,8 @@ ARRAYS: Final[dict[str, str]] = {
     "rows": "f4[N, R] window rows of the population, in the order in which HalfSpaceTrees learns them",
     "reservoir_ux": "f4[N, P] ordinary queries on which leakage is tested",
     "reservoir_label": "i8[N] the model's own answers to them",
+    "leakage_map": "f4[Q, 2] share of them that a client's cheap copy labels alike -> that a neural network would",
+    "leakage_curve": "f4[L, 2] ordinary queries -> share that a neural network taught by so many labels alike",
 }
 NEAR: Final = 0.4  # the radius `r` as a share of the median distance to the nearest of 128 queries of others
 NUMBERS: Final[dict[str, str]] = {

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detector import evidence
+from detector import evidence, leakage
 from detector.compiled import compiled
 from detector.evidence import Reading, Thresholds
 from detector.policy import Policy
@@ -19,8 +19,10 @@ from detector.signals.base import Counts
 from detector.standing import Push
 from detector.windows import Closed
 
-PUSHES: Final = (None, Push.WATCH, Push.SUSPECT, Push.CONFIRM, Push.EXPIRY)
+PUSHES: Final = (None, Push.WATCH, Push.SUSPECT, Push.CONFIRM, Push.EXPIRY, Push.BUDGET)
 _EXPIRED: Final = PUSHES.index(Push.EXPIRY)
+_WATCHED: Final = PUSHES.index(Push.WATCH)
+_SPENT: Final = PUSHES.index(Push.BUDGET)
 _LN2: Final = float(np.log(2.0))
 _STARTS: Final = np.array([SPANS[kind][1] for kind in KINDS])
 _STOPS: Final = np.array([SPANS[kind][2] for kind in KINDS])
@@ -36,6 +38,7 @@ class _State(NamedTuple):
     standing: Any
     episode: Any
     expires: Any
+    spent: Any
     hits: Any
     trials: Any
     process: Any
@@ -55,6 +58,7 @@ class _Rules(NamedTuple):
     pair: float
     alone: float
     gated: bool
+    budget: float  # leakage at which it is used up; NaN: none
 
 
 class Judge:
@@ -73,6 +77,7 @@ class Judge:
             pair=bounds.pair,
             alone=bounds.strong,
             gated=population.gated,
+            budget=leakage.budget(population, policy),
         )
 
     def weigh(self, state: Any, closed: Closed, time: npt.NDArray[np.int64], start: int) -> tuple[int, Push | None]:
@@ -80,7 +85,7 @@ class Judge:
 
         An expiry is called for before the window is weighed. (len(closed), None): nothing more.
         """
-        at, push = _run(state, self._rules, (closed.slot, closed.hits, closed.trials, time), start)
+        at, push = _run(state, self._rules, (closed.slot, closed.hits, closed.trials, closed.leakage, time), start)
         return at, PUSHES[push]
 
     def bounds(self, episode: int) -> Thresholds:
@@ -136,7 +141,7 @@ def state(head: dict[str, npt.NDArray[Any]], columns: dict[str, npt.NDArray[Any]
 
 @compiled
 def _run(state: _State, rules: _Rules, closed: Any, start: int) -> tuple[int, int]:
-    slots, hits, trials, time = closed
+    slots, hits, trials, learnt, time = closed
     for at in range(start, slots.shape[0]):
         slot = slots[at]
         if state.standing[slot] > 0 and time[at] >= state.expires[slot]:
@@ -145,6 +150,8 @@ def _run(state: _State, rules: _Rules, closed: Any, start: int) -> tuple[int, in
         push = _called_for(state, rules, slot)
         if push > state.standing[slot]:
             return at, push
+        if state.standing[slot] <= _WATCHED and state.spent[slot] == 0 and learnt[at] >= rules.budget:
+            return at, _SPENT
     return slots.shape[0], 0
 
 

@@ -10,20 +10,22 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from detector.brackets import bracket
 from detector.chance import drawn
-from detector.compiled import compiled, squares
+from detector.compiled import compiled
 from detector.features import Features
 from detector.geometry import COORDS, SCENE, SKETCH
 from detector.names import WIDTH, blank
 from detector.population import Population
-from detector.signals.base import BESIDE, BY_BASE, BY_FLIP, BY_PARENT, Columns, Field, Flags, Ints, number
-from detector.steps import constant_step
+from detector.search import search
+from detector.signals.base import BESIDE, BY_BASE, BY_FLIP, BY_PARENT, PARTNERS, Columns, Field, Flags, Ints, number
+from detector.steps import ALIKE, BIN, brightness, constant_step, same_step
 
 RECENT: Final = 32
 SLOTS: Final = 64  # with 32 alone JbDA is seen 50 queries later (measured)
 GRANTS: Final = 3  # trials that one remembered query grants its repeats: an hour's film of one scene gives 3
 REPEAT: Final = 0.2  # of the distance of random pairs in the coarse view: the same scene
-PARENT: Final = 0.5  # of it: near enough to be a parent of synthetic queries
+PARENT: Final = 0.5  # of it: near enough to be a parent of synthetic queries, or of an honest tester's copies
 FIELDS: Final = (
     Field("z", "f4", (SKETCH, SLOTS)),  # slots last: the search runs over them side by side
     Field("ux", "f4", (SCENE, SLOTS)),
@@ -31,7 +33,10 @@ FIELDS: Final = (
     Field("label", "i8", (SLOTS,)),
     Field("ordinal", "i8", (SLOTS,), -1),  # which effective query it was; -1: empty
     Field("granted", "i8", (SLOTS,)),
+    Field("ordinary", "b1", (SLOTS,)),  # an ordinary input, or made from one that is remembered
     Field("name", "i8", (SLOTS, WIDTH)),
+    Field("step", "i2", (COORDS,)),  # how far each numeric column of a table moved in the latest step from a parent
+    Field("tint", "i8"),  # thousandths by which the latest image of even other brightness differed from its parent
     Field("kept", "i8"),  # effective queries so far
 )
 
@@ -45,7 +50,10 @@ class Ring(NamedTuple):
     label: npt.NDArray[np.int64]
     ordinal: npt.NDArray[np.int64]
     granted: npt.NDArray[np.int64]
+    ordinary: npt.NDArray[np.bool_]
     name: npt.NDArray[np.int64]
+    step: npt.NDArray[np.int16]
+    tint: npt.NDArray[np.int64]
     kept: npt.NDArray[np.int64]
     seed: npt.NDArray[np.uint64]
 
@@ -60,6 +68,7 @@ class Asked(NamedTuple):
     ux: npt.NDArray[np.float32]
     c: npt.NDArray[np.int16]
     sc: npt.NDArray[np.float32]
+    ordinary: npt.NDArray[np.bool_]
     name: npt.NDArray[np.int64]
 
 
@@ -82,37 +91,18 @@ class Relations(NamedTuple):
     step: npt.NDArray[np.float32]
     changed: npt.NDArray[np.float32]
     lattice: npt.NDArray[np.bool_]
+    tinted: npt.NDArray[np.bool_]
     related: npt.NDArray[np.bool_]
     repeat: npt.NDArray[np.bool_]
     trial: npt.NDArray[np.bool_]
     fresh: npt.NDArray[np.bool_]
+    halfway: npt.NDArray[np.float32]
     beside: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
 
 
-class Held(NamedTuple):
-    """What clients' rings held when windows closed: what leakage is estimated from. [m] windows."""
-
-    closing: npt.NDArray[np.int64]  # [n] which window each query closes; -1: none
-    scene: npt.NDArray[np.float32]  # [m, 24, 64] principal axes of the remembered queries
-    label: npt.NDArray[np.int64]  # [m, 64]; -1: no query, or its label is unknown
-
-
-class Nearby(NamedTuple):
-    """What the search of one query found: distances, and the ring slots they belong to (-1: none)."""
-
-    dflip: float
-    dsame: float
-    dmin: float
-    us: float
-    ub: float
-    flip: int
-    anchor: int
-    parent: int
-    same: int  # nearest with the same label, in z or in the coarse view
-
-
-def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scales, held: Held) -> Relations:
-    """Return what each query is to its client's earlier ones, and remember it; fill `held` as windows close."""
+def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scales) -> Relations:
+    """Return what each query is to its client's earlier ones, and remember it."""
     ring = Ring(**{field.name: columns[field.name] for field in FIELDS}, seed=seed)
     count = len(asked.slot)
     relations = Relations(
@@ -123,28 +113,32 @@ def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scale
         step=np.zeros((count, SKETCH), np.float32),
         changed=np.full(count, np.nan, np.float32),
         lattice=np.zeros(count, np.bool_),
+        tinted=np.zeros(count, np.bool_),
         related=np.zeros(count, np.bool_),
         repeat=np.zeros(count, np.bool_),
         trial=np.zeros(count, np.bool_),
         fresh=np.zeros(count, np.bool_),
+        halfway=np.full(count, np.nan, np.float32),
         beside=blank(count, BESIDE),
+        ends=blank(count, PARTNERS),
     )
-    _fold(ring, asked, scales, relations, held)
+    _fold(ring, asked, scales, relations)
     return relations
 
 
-def held(closing: npt.NDArray[np.int64], wanted: bool) -> Held:
-    """Return room for the rings of the windows that close; none where nobody wants to know."""
-    windows = int(closing.max(initial=-1)) + 1 if wanted else 0
-    return Held(closing, np.zeros((windows, SCENE, SLOTS), np.float32), np.full((windows, SLOTS), -1, np.int64))
+def asked(queries: tuple[Ints, Flags, Ints, Ints], features: Features, population: Population) -> Asked:
+    """Return the queries (slot, has_input, label, name) as the fold takes them."""
+    slot, has_input, label, name = queries
+    ordinary = ~(features.foreign > number(population, "for96"))
+    return Asked(slot, has_input, label, features.z, scene(features.ux), features.c, features.sc, ordinary, name)
 
 
-def asked(slot: Ints, has_input: Flags, label: Ints, features: Features, name: Ints) -> Asked:
-    """Return the queries as the fold takes them; the first 24 principal axes, the others zero."""
-    scene = np.zeros((len(slot), SCENE), np.float32)
-    axes = min(SCENE, features.ux.shape[1])
-    scene[:, :axes] = features.ux[:, :axes]
-    return Asked(slot, has_input, label, features.z, scene, features.c, features.sc, name)
+def scene(ux: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the first 24 principal axes, absent ones zero; f4[n, 24]."""
+    out = np.zeros((len(ux), SCENE), np.float32)
+    axes = min(SCENE, ux.shape[1])
+    out[:, :axes] = ux[:, :axes]
+    return out
 
 
 def scales(population: Population) -> Scales:
@@ -156,21 +150,18 @@ def scales(population: Population) -> Scales:
 
 
 @compiled
-def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations, held: Held) -> None:
+def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations) -> None:
     for row in range(asked.slot.shape[0]):
         if asked.has_input[row]:
             _take(ring, asked, scales, out, row)
-        window = held.closing[row]
-        if 0 <= window < held.scene.shape[0]:
-            slot = asked.slot[row]
-            held.scene[window] = ring.ux[slot]
-            held.label[window] = np.where(ring.ordinal[slot] >= 0, ring.label[slot], -1)
 
 
 @compiled
 def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) -> None:
     slot = asked.slot[row]
-    near = _search(ring, asked, row)
+    far = np.empty(SLOTS, np.float32)
+    near = search(ring, asked, row, far)
+    _look_between(ring, asked, (scales.coords, far), out, row)
     radius = scales.r * asked.sc[row]
     out.dflip[row] = near.dflip
     out.dmin[row] = near.dmin
@@ -180,67 +171,45 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
         out.beside[row, BY_PARENT] = ring.name[slot, near.parent]
         _step(ring, (asked, row), scales.coords, out, near.anchor)
         out.related[row] = near.ub < PARENT * scales.udist
-    if out.related[row]:
+    if near.anchor >= 0 and near.ub < scales.udist:
         parent = ring.c[slot, near.parent]
-        out.lattice[row] = constant_step(asked.c[row], parent, scales.coords, scales.numeric)
+        out.lattice[row] = same_step(asked.c[row], parent, ring.step[slot], scales.numeric)
+        if out.related[row]:
+            out.lattice[row] |= constant_step(asked.c[row], parent, scales.coords, scales.numeric)
+            out.tinted[row] = _tinted(ring, slot, brightness(asked.c[row], parent, scales.coords))
     repeat = (near.dsame < radius or near.us < REPEAT * scales.udist) and not out.lattice[row]
+    repeat = repeat and np.isnan(out.halfway[row])
     out.repeat[row] = repeat
     out.trial[row] = not repeat
-    out.fresh[row] = not repeat and not (near.dmin < radius or near.ub < REPEAT * scales.udist)
+    # A tester corrupts an ordinary input step by step: what is made from one says nothing of where inputs come from.
+    made = out.related[row] and ring.ordinary[slot, near.parent]
+    out.fresh[row] = not (repeat or made or near.dmin < radius or near.ub < REPEAT * scales.udist)
     if not repeat:
-        _remember(ring, asked, row)
+        _remember(ring, asked, row, asked.ordinary[row] or made)
     elif ring.granted[slot, near.same] < GRANTS:
         ring.granted[slot, near.same] += 1
         out.trial[row] = True
 
 
 @compiled
-def _search(ring: Ring, asked: Asked, row: int) -> Nearby:
-    """Measure the way to all 64 at once, dimension by dimension: each slot's sum has one order."""
+def _tinted(ring: Ring, slot: int, tint: int) -> bool:
+    """Tell whether the image is as much brighter or darker than its parent as the one before was than its own."""
+    last = abs(ring.tint[slot])
+    if tint != 0:
+        ring.tint[slot] = tint
+    return bool(tint != 0 and abs(abs(tint) - last) <= max(BIN, ALIKE * last))
+
+
+@compiled
+def _look_between(ring: Ring, asked: Asked, sizes: Any, out: Relations, row: int) -> None:
+    """Write the two remembered queries halfway between which the query lies, if there are any."""
+    coords, far = sizes
     slot = asked.slot[row]
-    far, scene = np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32)
-    squares(ring.z[slot], asked.z[row], far)
-    squares(ring.ux[slot], asked.ux[row], scene)
-    return _nearest(ring.ordinal[slot], ring.label[slot], asked.label[row], far, scene)
-
-
-@compiled
-def _nearest(ordinal: Any, labels: Any, label: int, far: Any, scene: Any) -> Nearby:
-    flip, same, scene_same, anchor, parent = -1, -1, -1, -1, -1
-    for place in range(SLOTS):
-        if ordinal[place] < 0:
-            continue
-        anchor = _closer(far, place, anchor)
-        parent = _closer(scene, place, parent)
-        if labels[place] == label:
-            same = _closer(far, place, same)
-            scene_same = _closer(scene, place, scene_same)
-        elif label >= 0 and labels[place] >= 0:
-            flip = _closer(far, place, flip)
-    closest = scene_same
-    if same >= 0 and far[same] <= scene[scene_same]:
-        closest = same
-    return Nearby(
-        dflip=_root(far, flip),
-        dsame=_root(far, same),
-        dmin=_root(far, anchor),
-        us=_root(scene, scene_same),
-        ub=_root(scene, parent),
-        flip=flip,
-        anchor=anchor,
-        parent=parent,
-        same=closest,
-    )
-
-
-@compiled
-def _closer(square: Any, place: int, best: int) -> int:
-    return place if best < 0 or square[place] < square[best] else best
-
-
-@compiled
-def _root(square: Any, place: int) -> float:
-    return np.float64(np.sqrt(square[place])) if place >= 0 else np.inf
+    held = (ring.z[slot], ring.c[slot], ring.label[slot], ring.ordinal[slot])
+    one, other, part = bracket(held, coords, far)
+    if one >= 0:
+        out.halfway[row] = part
+        out.ends[row, 0], out.ends[row, 1] = ring.name[slot, one], ring.name[slot, other]
 
 
 @compiled
@@ -260,7 +229,7 @@ def _step(ring: Ring, query: Any, coords: int, out: Relations, anchor: int) -> N
 
 
 @compiled
-def _remember(ring: Ring, asked: Asked, row: int) -> None:
+def _remember(ring: Ring, asked: Asked, row: int, ordinary: bool) -> None:
     """Put the query in place of the oldest recent one, which may move to the reservoir."""
     slot = asked.slot[row]
     kept = ring.kept[slot]
@@ -275,6 +244,7 @@ def _remember(ring: Ring, asked: Asked, row: int) -> None:
     ring.label[slot, place] = asked.label[row]
     ring.ordinal[slot, place] = kept
     ring.granted[slot, place] = 0
+    ring.ordinary[slot, place] = ordinary
     ring.name[slot, place] = asked.name[row]
     ring.kept[slot] = kept + 1
 
@@ -294,4 +264,5 @@ def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
     ring.label[slot, to] = ring.label[slot, place]
     ring.ordinal[slot, to] = ring.ordinal[slot, place]
     ring.granted[slot, to] = ring.granted[slot, place]
+    ring.ordinary[slot, to] = ring.ordinary[slot, place]
     ring.name[slot, to] = ring.name[slot, place]

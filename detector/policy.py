@@ -36,6 +36,16 @@ class Durations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     longest: Seconds = 30 * 86_400
 
 
+class Leakage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a client has learnt too much of the model, whoever it is, and what that means at the gateway.
+
+    An honest heavy user learns as much as a thief who asks ordinary questions: so nobody is blocked for it.
+    """
+
+    budget: Share | None = None  # of what heavy honest use teaches; none: beyond what the past's clients learnt
+    action: Literal["allow", "perturb", "throttle"] = "allow"  # besides the alert
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The policy in force. The defaults carry the guarantee; no file is needed."""
 
@@ -45,6 +55,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shadow: bool = False  # record and deliver the detector's decisions, enforce none
     actions: Actions = Actions()
     durations: Durations = Durations()
+    leakage: Leakage = Leakage()
 
     @property
     def version(self) -> str:

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from detector import evidence, examples, judge, leakage, snapshot
+from detector import evidence, examples, judge, snapshot
 from detector.clients import Table
 from detector.decision import Action
 from detector.evidence import Reading
@@ -22,6 +21,9 @@ from detector.windows import Closed, Watch
 
 STANDINGS: Final = tuple(Standing)
 READINGS: Final = 5  # a verdict names the strongest; a person reads no more
+CAUSES: Final = {Push.EXPIRY: Cause.EXPIRY, Push.LIFT: Cause.LIFT, Push.BUDGET: Cause.BUDGET}
+SPENT: Final = 1  # of `spent` in the head: the budget of leakage is used up and told of
+LIFTED: Final = 2  # of it: a person lifted that
 LIFTING: Final = frozenset({"lift", "false-positive", "authorised-test"})
 
 
@@ -64,35 +66,41 @@ class Post:
             if push is None:
                 return verdicts
             slot, when = int(closed.slot[at]), int(time[at])
-            if push is Push.EXPIRY and self._still_watched(slot):
+            if push is Push.EXPIRY and self._still_given(judged, slot):
                 self._extend(slot, when)
                 continue
             row = int(closed.row[at])
             waiting.keep(row)
             where = (int(closed.queries[at]), int(queries.place[row]), int(queries.row[row]))
-            leaked = self._leaked(closed.scene[at], closed.scene_label[at])
-            verdicts.append(self._verdict(slot, push, (when, leaked), where))
+            verdicts.append(self._verdict(slot, push, (when, float(closed.leakage[at])), where))
             # a window that spans the end of a standing holds queries asked before it: it is not weighed
             at += 1
 
-    def _still_watched(self, slot: int) -> bool:
-        """Tell whether a watched client still gives reason: then it stays watched, so a slow thief keeps its record."""
-        watched = STANDINGS[self.table.head["standing"][slot]] is Standing.WATCHED
-        return watched and float(np.max(self.table.evidence["level"][slot])) >= self.policy.watch
+    def _still_given(self, judged: Judge, slot: int) -> bool:
+        """Tell whether a client still gives reason for its standing: then it stays, and a slow thief keeps its record.
+
+        A confirmed client can't give reason: its queries are refused.
+        """
+        standing = STANDINGS[self.table.head["standing"][slot]]
+        bounds = judged.bounds(int(self.table.head["episode"][slot]))
+        least = {Standing.WATCHED: self.policy.watch, Standing.SUSPECTED: bounds.one}.get(standing, math.inf)
+        return float(np.max(self.table.evidence["level"][slot])) >= least
 
     def _extend(self, slot: int, when: int) -> None:
         head = self.table.head
-        seconds = self.policy.seconds(Standing.WATCHED, int(head["episode"][slot]))
+        standing = STANDINGS[head["standing"][slot]]
+        seconds = self.policy.seconds(standing, int(head["episode"][slot]))
         head["expires"][slot] = when + seconds * 1_000_000
 
-    def _verdict(self, slot: int, push: Push, then: tuple[int, float | None], where: tuple[int, int, int]) -> Verdict:
+    def _verdict(self, slot: int, push: Push, then: tuple[int, float], where: tuple[int, int, int]) -> Verdict:
         """Move a client as the table says; `then`: time and leakage, `where`: its queries, the place and the row."""
         head = self.table.head
         previous = STANDINGS[head["standing"][slot]]
         standing, episode = move(previous, push), int(head["episode"][slot])
-        cause = {Push.EXPIRY: Cause.EXPIRY, Push.LIFT: Cause.LIFT}.get(push, Cause.EVIDENCE)
+        cause = CAUSES.get(push, Cause.EVIDENCE)
         head["serial"][slot] += 1
-        head["leakage"][slot] = math.nan if then[1] is None else then[1]
+        head["leakage"][slot] = then[1]
+        head["spent"][slot] = _spent(int(head["spent"][slot]), push)
         verdict = self._worded(slot, (previous, standing, cause), then[0], where)
         self._settle(slot, verdict)
         if standing is Standing.CLEAR:
@@ -107,8 +115,13 @@ class Post:
         self, slot: int, moved: tuple[Standing, Standing, Cause], when: int, where: tuple[int, int, int]
     ) -> Verdict:
         head, (previous, standing, cause) = self.table.head, moved
+        learnt = float(head["leakage"][slot])
         episode, readings = int(head["episode"][slot]), self._readings(slot, when)
-        reasons = {Cause.EXPIRY: f"the time of {previous} is over", Cause.LIFT: "a person lifted it"}
+        reasons = {
+            Cause.EXPIRY: f"the time of {previous} is over",
+            Cause.LIFT: "a person lifted it",
+            Cause.BUDGET: f"has learnt an estimated {learnt:.0%} of the model: its budget is used up",
+        }
         return Verdict(
             client=str(self.table.names[slot]),
             tenant=self.table.tenants[slot],
@@ -120,8 +133,8 @@ class Post:
             serial=int(head["serial"][slot]),
             episode=episode,
             cause=cause,
-            action=self.policy.action(standing),
-            seconds=0 if standing is Standing.CLEAR else self.policy.seconds(standing, episode),
+            action=self.action(slot, standing),
+            seconds=self._seconds(standing, cause, episode),
             shadow=self.shadow,
             score=self.score(slot),
             leakage=_told(float(head["leakage"][slot])),
@@ -149,7 +162,19 @@ class Post:
             return []
         self.table.dirty.add(slot)
         queries = int(self.table.head["queries"][slot])
-        return [self._verdict(slot, Push.LIFT, (feedback.at, self.leakage(slot)), (queries, -1, 0))]
+        return [self._verdict(slot, Push.LIFT, (feedback.at, self._watch.leakage(slot)), (queries, -1, 0))]
+
+    def action(self, slot: int, standing: Standing) -> Action:
+        """Return what a client's standing means at the gateway; a used up budget of leakage may mean more."""
+        usual = self.policy.action(standing)
+        spent = standing is not Standing.CLEAR and self.table.head["spent"][slot] == SPENT
+        return max(usual, Action.parse(self.policy.leakage.action)) if spent else usual
+
+    def _seconds(self, standing: Standing, cause: Cause, episode: int) -> int:
+        """Return how long a standing holds: a budget the longest, since what was learnt stays learnt."""
+        if standing is Standing.CLEAR:
+            return 0
+        return self.policy.durations.longest if cause is Cause.BUDGET else self.policy.seconds(standing, episode)
 
     def score(self, slot: int) -> float:
         """Return 0..1, rounded so that it reads the same everywhere."""
@@ -159,14 +184,8 @@ class Post:
         return round(self._judge.score(self.table.evidence, slot, episode), 4)
 
     def leakage(self, slot: int) -> float | None:
-        """Return how well the client could imitate the model by now; None: not enough known."""
-        if self.table.light:
-            return None
-        held = self.table.columns["memory"]
-        return self._leaked(held["ux"][slot], np.where(held["ordinal"][slot] >= 0, held["label"][slot], -1))
-
-    def _leaked(self, scene: npt.NDArray[Any], label: npt.NDArray[Any]) -> float | None:
-        return None if self.population is None else leakage.estimate(self.population, scene, label)
+        """Return how much of the model the client has learnt by now; None: not enough known."""
+        return _told(self._watch.leakage(slot))
 
     def _readings(self, slot: int, when: int) -> tuple[Reading, ...]:
         if self._judge is None or self.population is None:
@@ -214,6 +233,15 @@ class Post:
             policy=self.policy.version,
             data=snapshot.pack(self.table, slot),
         )
+
+
+def _spent(before: int, push: Push) -> int:
+    """Return what becomes of a budget of leakage: a person has the last word, time lets it be told of again."""
+    if push is Push.BUDGET:
+        return SPENT
+    if before == SPENT and push in CAUSES:
+        return LIFTED if push is Push.LIFT else 0
+    return before
 
 
 def _told(value: float) -> float | None:

@@ -30,6 +30,7 @@ class Push(StrEnum):
     WATCH = "evidence: one kind passes the watch level"
     SUSPECT = "evidence: one kind passes its bound"
     CONFIRM = "evidence: two kinds, or one strong mechanism"
+    BUDGET = "its budget of leakage is used up"
     EXPIRY = "its time is over"
     LIFT = "a person lifts it"
 
@@ -38,22 +39,26 @@ class Cause(StrEnum):
     """Why a verdict was reached, in one word."""
 
     EVIDENCE = "evidence"
+    BUDGET = "budget"
     EXPIRY = "expiry"
     LIFT = "lift"
 
 
 # Standings rise by evidence and never fall by lack of it (running maxima: no flapping). They end by time or by a
 # person; then a new episode begins with fresh e-processes at half the former error budget, so that the same
-# evidence never counts twice.
+# evidence never counts twice. A used up budget of leakage is told of once, and never makes more than watched of it: an
+# honest heavy user uses it up like the thief who asks ordinary questions.
 TRANSITIONS: dict[Standing, dict[Push, Standing]] = {
     Standing.CLEAR: {
         Push.WATCH: Standing.WATCHED,
         Push.SUSPECT: Standing.SUSPECTED,
         Push.CONFIRM: Standing.CONFIRMED,
+        Push.BUDGET: Standing.WATCHED,
     },
     Standing.WATCHED: {
         Push.SUSPECT: Standing.SUSPECTED,
         Push.CONFIRM: Standing.CONFIRMED,
+        Push.BUDGET: Standing.WATCHED,
         Push.EXPIRY: Standing.CLEAR,
         Push.LIFT: Standing.CLEAR,
     },

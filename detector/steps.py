@@ -2,7 +2,8 @@
 
 What Jacobian-based augmentation (Papernot et al. 2017) and random targeted steps (Juuti et al. 2019) leave behind:
 many raw coordinates differ, nearly all by one size, in both directions. Sensor noise differs by many sizes, a
-change of brightness in one direction.
+change of brightness in one direction. Inputs of few grey levels differ by one size too, but their own
+values lie on that grid.
 """
 
 from typing import Any, Final
@@ -12,15 +13,22 @@ import numpy as np
 from detector.compiled import compiled
 
 DIFFERENT: Final = 3  # thousandths: smaller differences are rounding
+FULL: Final = 1_000  # thousandths of an image's range
 STEP_MIN: Final = 16  # thousandths: a constant step below it can't be told from quantisation
 BIN: Final = 1  # thousandths to either side that still count as the same size
 SHARE: Final = 0.25  # of the coordinates must differ
 MODAL: Final = 0.6  # of those that differ at one size
-SIZES: Final = 5  # or at most so many distinct sizes
+FOLDS: Final = (1, 3, 5)  # or at so many times one size: five steps towards a class, some of them back
+TINTED_MIN: Final = 8  # coordinates that differ at least when a whole image gets brighter or darker
+GRID_MIN: Final = 4  # values between the ends that tell of a grid
+GRID_SHARE: Final = 0.75  # of them on it: few grey levels, whole numbers
 CHANGED_MIN: Final = 16  # coordinates that differ at least: swapped one-hot columns are a few
 NUMERIC_MIN: Final = 4  # of a table's numeric columns by themselves; and coordinates at one size at least
 NUMERIC_SHARE: Final = 0.5
 NUMERIC_MODAL: Final = 0.75
+COLUMNS_MIN: Final = 3  # columns that must move alike: what-if analyses vary one or two
+ALIKE: Final = 0.02  # of a size: a thief estimates the scale that we learnt
+MOST: Final = 32_767  # int16
 BOTH: Final = (0.1, 0.9)  # share of upward steps among those of the modal size
 
 
@@ -29,16 +37,63 @@ def constant_step(child: Any, parent: Any, coords: int, numeric: int) -> bool:
     """Tell whether i2[64] `child` is `parent` plus sign noise; `numeric` first coordinates are a table's numbers."""
     steps = np.empty(64, np.int64)
     for place in range(coords):
-        steps[place] = np.int64(child[place]) - parent[place]
-    if _sign_noise(steps[:coords], max(CHANGED_MIN, SHARE * coords), MODAL, True):
+        cut = numeric == 0 and not 0 < child[place] < FULL  # an image's pixel at an end: the step was clipped
+        steps[place] = 0 if cut else np.int64(child[place]) - parent[place]
+    if _sign_noise(steps[:coords], parent, max(CHANGED_MIN, SHARE * coords), MODAL, True):
         return True
     return numeric >= NUMERIC_MIN and _sign_noise(
-        steps[:numeric], max(NUMERIC_MIN, NUMERIC_SHARE * numeric), NUMERIC_MODAL, False
+        steps[:numeric], parent, max(NUMERIC_MIN, NUMERIC_SHARE * numeric), NUMERIC_MODAL, False
     )
 
 
 @compiled
-def _sign_noise(steps: Any, least: float, share: float, or_few: bool) -> bool:
+def brightness(child: Any, parent: Any, coords: int) -> int:
+    """Return by how much (thousandths, signed) an image is its parent made evenly brighter or darker; 0: it is not."""
+    steps = np.empty(64, np.int64)
+    for place in range(coords):
+        cut = not 0 < child[place] < FULL
+        steps[place] = 0 if cut else np.int64(child[place]) - parent[place]
+    size = _different(steps[:coords])
+    if size.shape[0] < TINTED_MIN:
+        return 0
+    size.sort()
+    mode, at_mode = _modal(size)
+    if mode < STEP_MIN or at_mode <= NUMERIC_MODAL * size.shape[0]:
+        return 0
+    up = 0
+    for step in steps[:coords]:
+        up += abs(step - mode) <= BIN
+    if BOTH[0] <= up / at_mode <= BOTH[1]:
+        return 0
+    return mode if up > 0 else -mode
+
+
+@compiled
+def same_step(child: Any, parent: Any, last: Any, numeric: int) -> bool:
+    """Tell whether a table's numeric columns moved from the parent by as much, each, as before, some the other way.
+
+    A thief's step is one size on its own scale, which is another size in each column here; a retry or a sweep moves
+    the same way again. Writes this step into `last` i2[64] where enough columns moved.
+    """
+    changed, alike, turned = 0, 0, 0
+    for place in range(numeric):
+        step = np.int64(child[place]) - parent[place]
+        size, before = abs(step), abs(np.int64(last[place]))
+        same = size >= STEP_MIN and abs(size - before) <= max(BIN, ALIKE * before)
+        changed += size > DIFFERENT
+        alike += same
+        turned += same and (step > 0) != (last[place] > 0)
+    if changed < max(COLUMNS_MIN, NUMERIC_SHARE * numeric):
+        return False
+    for place in range(numeric):
+        step = np.int64(child[place]) - parent[place]
+        if abs(step) > DIFFERENT:
+            last[place] = max(min(step, MOST), -MOST)
+    return alike >= max(COLUMNS_MIN, NUMERIC_MODAL * changed) and 0 < turned < alike
+
+
+@compiled
+def _sign_noise(steps: Any, parent: Any, least: float, share: float, or_multiples: bool) -> bool:
     size = _different(steps)
     if size.shape[0] < least:
         return False
@@ -46,12 +101,47 @@ def _sign_noise(steps: Any, least: float, share: float, or_few: bool) -> bool:
     mode, at_mode = _modal(size)
     if mode < STEP_MIN or at_mode < NUMERIC_MIN:
         return False
-    if at_mode <= share * size.shape[0] and not (or_few and _distinct(size) <= SIZES):
-        return False
+    if at_mode > share * size.shape[0] or (or_multiples and _multiples(size, mode) > share * size.shape[0]):
+        return _both_ways(steps, mode, at_mode) and not _on_grid(parent[: steps.shape[0]], mode)
+    return False
+
+
+@compiled
+def _both_ways(steps: Any, mode: int, at_mode: int) -> bool:
     up = 0
     for step in steps:
         up += abs(step - mode) <= BIN
     return BOTH[0] <= up / at_mode <= BOTH[1]
+
+
+@compiled
+def _multiples(size: Any, mode: int) -> int:
+    """Return how many sizes are odd multiples of one step: a walk of several steps of one size, some of them back.
+
+    The commonest size is the step itself, three or five of it.
+    """
+    most = 0
+    for fold in FOLDS:
+        step = mode / fold
+        count = 0
+        for value in size:
+            times = np.round(value / step)
+            count += times % 2 == 1 and times <= FOLDS[-1] and abs(value - times * step) <= BIN
+        most = max(most, count if step >= STEP_MIN else 0)
+    return most
+
+
+@compiled
+def _on_grid(parent: Any, mode: int) -> bool:
+    """Tell whether the parent's own values between the ends lie on a grid of that size: then every difference does."""
+    low, high = parent.min(), parent.max()
+    between, on = 0, 0
+    for value in parent:
+        if low + DIFFERENT < value < high - DIFFERENT:
+            between += 1
+            away = (value - low) % mode
+            on += min(away, mode - away) <= BIN
+    return between >= GRID_MIN and on >= GRID_SHARE * between
 
 
 @compiled
@@ -77,12 +167,3 @@ def _modal(size: Any) -> tuple[int, int]:
         if high - low > most:
             mode, most = size[place], high - low
     return mode, most
-
-
-@compiled
-def _distinct(size: Any) -> int:
-    """Return how many of the sorted sizes differ from the one before by more than a bin."""
-    count = 1
-    for place in range(1, size.shape[0]):
-        count += size[place] - size[place - 1] > BIN
-    return count

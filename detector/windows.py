@@ -3,18 +3,18 @@
 queries -> counted, repeated ids set aside -> features -> memory -> signals -> windows -> what windows say
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from detector import examples, features, memory, names, window_fold
+from detector import examples, features, leakage, memory, names, window_fold
 from detector.clients import IDS, Table
 from detector.compiled import compiled
 from detector.examples import Waiting
 from detector.features import Features
-from detector.geometry import SCENE
 from detector.names import Names
 from detector.population import Population
 from detector.query import Queries
@@ -35,8 +35,7 @@ class Closed:
     hits: npt.NDArray[np.uint16]  # [m, E]
     trials: npt.NDArray[np.uint16]  # [m, E] 0: nothing is known of the event
     rows: npt.NDArray[np.float32]  # [m, R] columns of `signals.ROW`, each 0..1 or NaN
-    scene: npt.NDArray[np.float32]  # [m, 24, 64] what was remembered then; [m, 24, 0] without a reservoir
-    scene_label: npt.NDArray[np.int64]  # [m, 64]; -1: no query, or its label is unknown
+    leakage: npt.NDArray[np.float64]  # [m] how much of the model the client had learnt then; NaN: unknown
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -50,6 +49,7 @@ class Watch:
         self.window = window
         self.table = Table(window, light=population is None)
         self._glass = None if population is None else features.lens(population)
+        self._points = None if population is None else leakage.points(population)
 
     @property
     def names(self) -> list[str | None]:
@@ -70,14 +70,13 @@ class Watch:
         if self.population is None or len(rows) == 0:
             return _nothing(), None
         closing = window_fold.closings(self.table.columns["window"], slot[rows])
-        held = memory.held(closing, wanted="reservoir_ux" in self.population.arrays)
         named = names.of(queries, counted)[rows]
-        batch = self._batch(self.population, queries.take(rows), slot[rows], named, held)
+        batch, learnt = self._batch(self.population, queries.take(rows), (slot[rows], named), closing)
         hit, trial = self._signals(self.population, batch)
         cut = self._cut(batch, hit, trial)
         row = rows[cut.row]
         counts = (cut.hits.astype(np.uint16), cut.trials.astype(np.uint16))
-        closed = Closed(cut.slot, cut.window, row, counted[row], *counts, _rows(cut), *_remembered(held, len(row)))
+        closed = Closed(cut.slot, cut.window, row, counted[row], *counts, _rows(cut), learnt)
         closed = judge(self.population, closed)
         return closed, self._waiting(rows, batch, hit, (cut, closed))
 
@@ -116,17 +115,29 @@ class Watch:
         _count(columns, (slot, np.array(queries.time), ids, scored), (counted, fresh))
         return counted, fresh
 
-    def _batch(self, population: Population, queries: Queries, slot: Ints, named: Names, held: memory.Held) -> Batch:
-        """Return the scored queries with their features and what they are to their clients' earlier ones."""
+    def leakage(self, slot: int) -> float:
+        """Return how much of the model a client has learnt by now; NaN: unknown."""
+        if self.population is None:
+            return math.nan
+        known = leakage.known(self.table.columns["leakage"], self._points, slot)
+        return float(leakage.figures(self.population, self._points, known)[0])
+
+    def _batch(
+        self, population: Population, queries: Queries, who: tuple[Ints, Names], closing: Ints
+    ) -> tuple[Batch, npt.NDArray[np.float64]]:
+        """Return the scored queries with what they are to their clients' earlier ones, and the windows' leakage."""
+        slot, named = who
         scales = memory.scales(population)
         label = np.array(queries.label)
         has_input = np.array(queries.has_input)
         if not self._readable(queries) or np.isnan(scales.r + scales.udist):
             has_input[:] = False
         seen = self._features(queries, has_input, label)
-        asked = memory.asked(slot, has_input, label, seen, named)
-        related = memory.relate(self.table.columns["memory"], self.table.head["seed"], asked, scales, held)
-        return Batch(
+        asked = memory.asked((slot, has_input, label, named), seen, population)
+        related = memory.relate(self.table.columns["memory"], self.table.head["seed"], asked, scales)
+        told = leakage.Seen(slot, label, has_input, related.repeat, asked.ux, seen.cell, closing)
+        learnt = leakage.follow(self.table.columns["leakage"], self._points, told)
+        batch = Batch(
             slot=slot,
             label=label,
             has_input=has_input,
@@ -134,10 +145,10 @@ class Watch:
             margin_high=np.array(queries.margin_high),
             **{name: getattr(seen, name) for name in ("z", "c", "sc", "tex", "cell", "dc", "res", "sm", "foreign")},
             name=named,
-            ends=names.blank(len(slot), 2),
             part=np.full(len(slot), np.nan, np.float32),
             **related._asdict(),
         )
+        return batch, leakage.figures(population, self._points, learnt)
 
     def _readable(self, queries: Queries) -> bool:
         """Tell whether the inputs are of the population's size, and it has learnt how to look at them."""
@@ -197,17 +208,10 @@ def _rows(cut: window_fold.Cut) -> npt.NDArray[np.float32]:
     return rows
 
 
-def _remembered(held: memory.Held, windows: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    if len(held.scene) == windows:
-        return held.scene, held.label
-    return np.zeros((windows, SCENE, 0), np.float32), np.zeros((windows, 0), np.int64)
-
-
 def _nothing() -> Closed:
     none = np.zeros(0, np.int64)
     counts = np.zeros((0, len(EVENTS)), np.uint16)
-    scene = (np.zeros((0, SCENE, 0), np.float32), np.zeros((0, 0), np.int64))
-    return Closed(none, none, none, none, counts, counts, np.zeros((0, len(ROW)), np.float32), *scene)
+    return Closed(none, none, none, none, counts, counts, np.zeros((0, len(ROW)), np.float32), np.zeros(0))
 
 
 @compiled

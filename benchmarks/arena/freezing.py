@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from benchmarks.arena import honest, trial
 from benchmarks.arena.data import Data, Pool
 from benchmarks.arena.honest import Crowd
+from benchmarks.arena.peers import PEERS
+from benchmarks.arena.peers.peer import Fitted, calibrated
 from benchmarks.arena.stream import Stream, World
 from detector.population import Population
 
@@ -27,6 +29,7 @@ class Setting:
     past: Crowd  # whom the population is learnt from
     judged: tuple[str, ...]  # honest kinds that are judged
     thieves: bool = True  # are judged too
+    peers: bool = False  # so do published detectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class Frozen:
     version: str
     past: Sequence[Stream]  # what it was learnt from: what a peer may learn from too
     seconds: float  # of learning
+    peers: Sequence[Fitted]
 
 
 class Study:
@@ -57,7 +61,8 @@ class Study:
         started = time.perf_counter()
         population = trial.learnt(blind, past)
         seconds = time.perf_counter() - started
-        self._frozen.append(Frozen(setting, population, population.version, past, seconds))
+        fitted = [calibrated(peer, blind, past) for peer in PEERS.values()] if setting.peers else []
+        self._frozen.append(Frozen(setting, population, population.version, past, seconds, fitted))
         return self._frozen[-1]
 
     def opened(self) -> World:

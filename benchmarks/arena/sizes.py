@@ -23,8 +23,10 @@ class Sizes:
     old_life: int = 6_000
     thieves: int = 20  # of each attack, undisguised
     disguised: int = 8  # of each attack and variant
-    ablated: int = 20  # of each attack, judged without each signal in turn
-    adaptive: int = 20  # of each trick
+    ablated: int = 6  # of each attack, judged without each signal in turn
+    peered: int = 8  # of each honest kind and attack, judged by published detectors too
+    peered_life: int = 1_000  # queries of a client that they see: some cost a millisecond a query
+    adaptive: int = 8  # of each trick
     adaptive_life: int = 1_000
     copies: int = 3  # of each attack, whose copies are trained
     sybils: tuple[int, ...] = (8, 32, 64)  # identities of one thief
@@ -42,6 +44,8 @@ QUICK: Final = Sizes(
     thieves=3,
     disguised=1,
     ablated=1,
+    peered=1,
+    peered_life=400,
     adaptive=1,
     adaptive_life=400,
     copies=1,
@@ -55,7 +59,9 @@ def settings(known: Data, sizes: Sizes, *, leave_out: bool) -> list[Setting]:
     every = tuple(honest.kinds(known))
     plain = Crowd("past", honest.PLAIN, sizes.past, sizes.past_lives)
     rich = Crowd("past", every, sizes.past, sizes.rich_lives)
-    chosen = [Setting(name, {"plain": plain, "rich": rich}[name], every) for name in sizes.settings]
+    chosen = [
+        Setting(name, {"plain": plain, "rich": rich}[name], every, peers=name == "plain") for name in sizes.settings
+    ]
     return chosen + [_left_out(rich, kind) for kind in (every if leave_out else ())]
 
 

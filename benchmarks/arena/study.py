@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.arena import attacks, data, honest, peers, trial, variants, victim
-from benchmarks.arena.attacks.copies import fitted
+from benchmarks.arena import attacks, data, honest, trial, variants, victim
+from benchmarks.arena.attacks.copies import fitted as copied
 from benchmarks.arena.freezing import Frozen, Study
 from benchmarks.arena.honest import Crowd
+from benchmarks.arena.peers.peer import judged
 from benchmarks.arena.records import OURS, WITHOUT, Group, Record
 from benchmarks.arena.sizes import Sizes, settings
 from benchmarks.arena.stream import Stream, World
@@ -114,7 +115,7 @@ def _crowds(world: World, frozen: Sequence[Frozen], sizes: Sizes, account: Accou
                 outcomes = trial.judged(streams, held.population)
                 account.note(sum(map(len, streams)), time.perf_counter() - started)
                 yield from _told(row, held, OURS, outcomes)
-                yield from _by_peers(world, held, (row, streams))
+                yield from _by_peers(held, row, streams[: sizes.peered], sizes.peered_life)
 
 
 def _old(world: World, frozen: Sequence[Frozen], sizes: Sizes) -> Iterator[Record]:
@@ -131,7 +132,7 @@ def _attack(world: World, frozen: Sequence[Frozen], attack: str, sizes: Sizes) -
     pure = [attacks.theft(world, attack, at, LENGTHS["pure"]) for at in range(sizes.thieves)]
     yield from _copied(world, frozen, (row, pure), sizes.copies)
     for held in frozen:
-        yield from _by_peers(world, held, (row, pure))
+        yield from _by_peers(held, row, pure[: sizes.peered], sizes.peered_life)
         yield from _ablated(held, row, pure[: sizes.ablated])
     for variant, streams in _disguised(world, attack, pure[: sizes.disguised], sizes):
         for held in frozen:
@@ -168,7 +169,7 @@ def _copied(
 
 
 def _agreement(world: World, stream: Stream) -> float:
-    copy = fitted(stream.inputs, stream.label)
+    copy = copied(stream.inputs, stream.label)
     inputs = world.data.test.inputs
     return float(np.mean(copy.names(inputs) == world.victim.ask(inputs).argmax(1)))
 
@@ -186,10 +187,10 @@ def _without(population: Population, events: set[str]) -> Population:
     return replace(population, ceilings=ceilings, strong=strong)
 
 
-def _by_peers(world: World, frozen: Frozen, streams: tuple[Row, Sequence[Stream]]) -> Iterator[Record]:
-    row, own = streams
-    for name, outcomes in peers.judged(world, frozen.past, own).items():
-        yield from _told(row, frozen, name, outcomes)
+def _by_peers(frozen: Frozen, row: Row, streams: Sequence[Stream], life: int) -> Iterator[Record]:
+    for fitted in frozen.peers:
+        for name, outcomes in judged(fitted, [stream.first(life) for stream in streams]).items():
+            yield from _told(row, frozen, name, outcomes)
 
 
 def _told(row: Row, frozen: Frozen, judge: str, outcomes: Sequence[Outcome]) -> Iterator[Record]:

@@ -14,7 +14,7 @@ from consumers.store.copy import Row, merge
 from consumers.store.facts import microseconds, moment
 from consumers.store.schema import episodes
 from detector.records import format_time
-from detector.standing import Standing
+from detector.standing import Cause, Standing
 from detector.verdict import Verdict
 
 ATLAS = "AML.T0024.002"  # MITRE ATLAS: Extract AI Model
@@ -22,7 +22,7 @@ SENTENCES = 12  # of evidence in an alert, and
 LETTERS = 300  # of each: keeps the body far below the 20 kB that Standard Webhooks allows
 
 _NAMESPACE = uuid.UUID("9d5c3f6e-1b7a-5f0c-8a57-3b1f6c2d7e41")  # of episode ids; never changes
-_LOUD = ("suspected", "confirmed")
+_LOUD = ("budget", "suspected", "confirmed")
 
 Name = tuple[str, str, int]  # client, model, number
 
@@ -115,8 +115,10 @@ def add(episode: Episode | None, verdict: Verdict) -> Episode:
     )
 
 
-def due(alerted: str | None, standing: Standing) -> str | None:
-    """Return which alert a standing calls for after the latest one: each change is told once."""
+def due(alerted: str | None, standing: Standing, cause: Cause) -> str | None:
+    """Return which alert a verdict calls for after the latest one: each change is told once."""
+    if cause is Cause.BUDGET:
+        return None if alerted in _LOUD else "budget"
     if standing.value == alerted:
         return None
     if standing is Standing.CONFIRMED or (standing is Standing.SUSPECTED and alerted != "confirmed"):

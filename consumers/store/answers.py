@@ -89,7 +89,7 @@ def _told(
     episode: alerts.Episode, verdict: Verdict, around: tuple[Heads, datetime, Channels]
 ) -> tuple[alerts.Episode, list[Row]]:
     """Return the alert that the verdict calls for, if any, and the episode that remembers it."""
-    kind = alerts.due(episode.alerted, verdict.standing)
+    kind = alerts.due(episode.alerted, verdict.standing, verdict.cause)
     if kind is None:
         return episode, []
     locked, now, channels = around

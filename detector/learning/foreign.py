@@ -2,7 +2,7 @@
 
 Images: dead leaves and coloured noise, whose statistics are close to those of photographs (Ruderman 1997; Baradad et
 al. 2021, "Learning to see by looking at noise"), smooth fields as generators make them, and white noise. Tables: real
-values in the wrong company, uniform and Gaussian ones.
+values in the wrong company, uniform and Gaussian ones. Pixels in the wrong company stand for noise around the mean.
 """
 
 from typing import Any, Final
@@ -17,7 +17,8 @@ from detector.learning.virtual import Pool
 Random = np.random.Generator
 Array = npt.NDArray[Any]
 INPUTS: Final = 6_000
-IMAGE_SHARES: Final = (("leaves", 0.45), ("spectrum", 0.3), ("smooth", 0.15), ("white", 0.1))
+IMAGE_SHARES: Final = (("leaves", 0.4), ("spectrum", 0.25), ("smooth", 0.15), ("white", 0.1))
+MOSAIC_SHARE: Final = 0.1
 TABLE_SHARES: Final = (("shuffled", 0.5), ("crossed", 0.25), ("uniform", 0.15), ("gaussian", 0.1))
 HALF: Final = 0.5
 
@@ -28,7 +29,7 @@ def inputs(pool: Pool, rng: Random, count: int = INPUTS) -> Array:
         makers = {"leaves": leaves, "spectrum": spectrum, "smooth": smooth, "white": white}
         size = pool.layout
         made = [makers[name](size, rng, max(1, int(share * count))) for name, share in IMAGE_SHARES]
-        return pool.flat(np.concatenate(made))
+        return np.concatenate([pool.flat(np.concatenate(made)), shuffled(pool, rng, int(MOSAIC_SHARE * count))])
     tables = {"shuffled": shuffled, "crossed": crossed, "uniform": uniform, "gaussian": gaussian}
     return np.concatenate([tables[name](pool, rng, max(1, int(share * count))) for name, share in TABLE_SHARES])
 
@@ -66,7 +67,7 @@ def white(size: Layout, rng: Random, count: int) -> Array:
 
 
 def shuffled(pool: Pool, rng: Random, count: int) -> Array:
-    """Return rows whose every column comes from another row."""
+    """Return inputs whose every number comes from another input."""
     rows = rng.integers(0, len(pool.inputs), (count, pool.inputs.shape[1]))
     return np.take_along_axis(pool.inputs, rows, axis=0)
 

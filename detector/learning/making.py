@@ -8,7 +8,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from detector import evidence, geometry
-from detector.learning import answers, kinds, notes, poison, reference, stages
+from detector.learning import answers, copies, kinds, notes, poison, reference, stages
 from detector.learning.answers import Ask
 from detector.learning.past import LearnError, Span, bounded, gather, without
 from detector.learning.reference import Reference
@@ -60,8 +60,10 @@ def learn(
         aside, too_many = _unusual(past, blank, how, progress)
         past = without(past, aside)
         progress("learning from the rest", 0.5)
-        draft = stages.run(past, blank, how, lambda what, done: progress(what, 0.5 + done / 2))
-    population = _described(past, draft.population)
+        draft = stages.run(past, blank, how, lambda what, done: progress(what, 0.5 + 0.4 * done))
+        progress("copying the model", 0.9)
+        learnt = copies.learn(past, draft.population)
+    population = _described(past, learnt)
     lives = np.bincount(past.client)
     told = notes.Told(draft, how, lives[lives > 0], tuple(aside), tuple(too_many), len(left_out), sum(asked))
     progress("done", 1.0)

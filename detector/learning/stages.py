@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detector import evidence, features, geometry, windows
+from detector import evidence, features, geometry, leakage, windows
 from detector.learning import boosting, ceilings, fitting, kinds, plane, virtual
 from detector.learning.answers import Model
 from detector.learning.ceilings import Ceilings, Lives
@@ -29,7 +29,6 @@ PLACES: Final = 32  # of the input space, for virtual clients who are at home in
 POOL_MAX: Final = 8_000  # ordinary queries that virtual clients are made from
 SAFE_ROWS: Final = 1_500  # copies of each label-safe virtual kind that train the geometry
 WINDOW_ROWS: Final = 8_000  # window rows kept for HalfSpaceTrees
-RESERVOIR: Final = 2_000  # queries kept on which leakage is tested
 BLOCK: Final = 8_192  # queries folded at once: bounds scratch memory
 VIEWS_NUMBERS: Final = 1 << 24  # input numbers looked at at once
 
@@ -254,7 +253,7 @@ def _windows(past: Queries, population: Population, cut: npt.NDArray[np.float32]
         # In random order: HalfSpaceTrees learns from the order, and clients lie one after the other here.
         arrays["rows"] = cut[rng.permutation(len(cut))[:WINDOW_ROWS]]
         numbers |= _entropies(cut)
-    kept = np.sort(rng.permutation(rows)[:RESERVOIR])
+    kept = np.sort(rng.permutation(rows[past.label[rows] >= 0])[: leakage.POINTS])
     if len(kept) and past.input is not None:
         found = features.extract(population, past.input[kept], past.label[kept])
         arrays |= {"reservoir_ux": found.ux, "reservoir_label": past.label[kept]}

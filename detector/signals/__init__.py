@@ -2,7 +2,19 @@
 
 from typing import Final
 
-from detector.signals import disagree, entropy, foreign, lattice, line, low, novelty, probe, stencil, texture, unlike
+from detector.signals import (
+    disagree,
+    entropy,
+    foreign,
+    lattice,
+    line,
+    low,
+    novelty,
+    probe,
+    stencil,
+    texture,
+    unlike,
+)
 from detector.signals.base import Event, Signal
 
 SIGNALS: Final[tuple[Signal, ...]] = (

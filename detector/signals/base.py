@@ -66,14 +66,16 @@ class Batch:
     step: npt.NDArray[np.float32]  # [n, 48] z less that one's z
     changed: npt.NDArray[np.float32]  # share of raw coordinates that differ from that one's
     lattice: npt.NDArray[np.bool_]  # sign noise of constant size against the parent
+    tinted: npt.NDArray[np.bool_]  # evenly brighter or darker than the parent, by as much as the one before was
     related: npt.NDArray[np.bool_]  # there was a parent to compare with
     repeat: npt.NDArray[np.bool_]
     trial: npt.NDArray[np.bool_]
     fresh: npt.NDArray[np.bool_]
+    halfway: npt.NDArray[np.float32]  # how far along between two remembered ones, about 0.5; NaN: between none
     name: Names  # [n, 5] see `detector.names`
     beside: Names  # [n, BESIDE, 5] whom it was compared with; nobody: zeros
-    ends: Names  # [n, 2, 5] ends of the line that it lies on, written by the signal that finds it
-    part: npt.NDArray[np.float32]  # how far along from the first end, 0..1, likewise
+    ends: Names  # [n, 2, 5] ends of the line that it lies on
+    part: npt.NDArray[np.float32]  # how far along from the first end, 0..1
 
     def __len__(self) -> int:
         return len(self.slot)

@@ -33,7 +33,7 @@ def _trace(batch: Batch, _: Population) -> Trace:
 
 def _words(hit: Hit) -> str:
     usual = number(hit.population, "for96")
-    return f"looks foreign: {hit.numbers[0]:.1f} nats for elsewhere (96 % of ordinary inputs and copies: below {usual:.1f})"
+    return f"looks foreign: {hit.numbers[0]:.1f} nats (96 % of ordinary inputs and their copies: below {usual:.1f})"
 
 
 SIGNAL = Signal(
@@ -43,5 +43,5 @@ SIGNAL = Signal(
     because=_because,
     trace=_trace,
     words=_words,
-    source="Hendrycks et al. 2019 (outlier exposure), Baradad et al. 2021 (images from noise), Friedman 2002 (boosting)",
+    source="Hendrycks et al. 2019 (outlier exposure), Baradad et al. 2021 (images from noise), Friedman 2002 (trees)",
 )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from detector.geometry import layout
 from detector.population import Population
 from detector.signals.base import BY_PARENT, Batch, Columns, Counts, Event, Flags, Hit, Signal, Trace
 
@@ -10,14 +11,19 @@ COORDS_MIN = 4  # with fewer raw coordinates a constant step means nothing
 
 def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags, Flags]]:
     wide = len(population.arrays.get("coords", ())) >= COORDS_MIN
-    return [(batch.lattice, batch.has_input & ~batch.repeat & wide)]
+    image = layout(population.shape).image
+    return [(batch.lattice, batch.has_input & ~batch.repeat & wide), (batch.tinted, batch.has_input & image)]
 
 
 def _because(counts: Counts) -> str:
-    return (
-        f"{counts.share(0)} inputs are an earlier input plus noise of one constant size and both signs,"
-        f" the mark of synthetic data ({counts.ordinary(0)})"
-    )
+    event = counts.strongest
+    return f"{counts.share(event)} inputs are an earlier input {_WORDS[event]} ({counts.ordinary(event)})"
+
+
+_WORDS = (
+    "plus noise of one constant size and both signs, the mark of synthetic data",
+    "made evenly brighter or darker by one constant amount, the mark of synthetic data",
+)
 
 
 def _trace(batch: Batch, _: Population) -> Trace:
@@ -25,15 +31,15 @@ def _trace(batch: Batch, _: Population) -> Trace:
 
 
 def _words(hit: Hit) -> str:
-    return f"is {hit.partners[0]} plus noise of one constant size, up in some places and down in others"
+    return f"is {hit.partners[0]} plus a step of one constant size"
 
 
 SIGNAL = Signal(
     name="lattice",
-    events=(Event("lat", "lattice", "P", floor=0.01, strong=0.05),),
+    events=(Event("lat", "lattice", "P", floor=0.01, strong=0.05), Event("tint", "lattice", "P", floor=0.1)),
     fold=_fold,
     because=_because,
     trace=_trace,
     words=_words,
-    source="Papernot et al. 2017 (JbDA) and Juuti et al. 2019 (T-RND) make such queries",
+    source="Papernot et al. 2017 (JbDA) and Juuti et al. 2019 (T-RND, COLOR) make such queries",
 )

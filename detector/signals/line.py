@@ -1,10 +1,15 @@
-"""Line: an input exactly between two recent ones with different answers: a search for the boundary on a line."""
+"""Line: an input exactly between two others with different answers: a search for the boundary on a line.
+
+The others are among the latest 16 queries, or nearest among those remembered: there a search that hides between
+ordinary questions, or follows twenty lines in turn, finds its ends too.
+"""
 
 import math
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from detector.brackets import HALFWAY, MIDDLE, WITHIN, differ, on_line
 from detector.compiled import compiled, squares
 from detector.geometry import COORDS, SKETCH
 from detector.names import NUMBER, WIDTH
@@ -12,12 +17,7 @@ from detector.population import Population
 from detector.signals.base import Batch, Columns, Counts, Event, Field, Flags, Hit, Signal, Trace, known, number
 
 RAW: Final = 16  # latest queries, collapsed ones too: a bracket's ends are among them
-OPPOSITE: Final = -0.99  # cosine of the two directions from the query to the ends
-WITHIN: Final = (0.1, 0.9)  # of the way between the ends
-HALFWAY: Final = 0.5
-MIDDLE: Final = 0.03  # to either side of the midpoint
 NARROW: Final = 2.0  # radii between the ends
-APART: Final = 0.12  # share of raw coordinates in which the ends must differ: not one column's what-if
 SAME: Final = 1e-3  # radii within which the query is an old one
 DIMENSIONS_MIN: Final = 4  # in fewer dimensions any three points may lie on a line
 
@@ -38,6 +38,10 @@ def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[
     coords = len(population.arrays.get("coords", ()))
     asked = (batch.slot, batch.has_input, batch.label, batch.z, batch.c, batch.name)
     _lines(held, asked, (radius, coords), (found, batch.ends, batch.part))
+    remembered = ~np.isnan(batch.halfway)
+    batch.part[remembered & np.isnan(batch.part)] = HALFWAY
+    found[0] |= remembered
+    found[2] |= remembered
     wide = math.prod(population.shape) >= DIMENSIONS_MIN
     trial = batch.has_input & (batch.label >= 0) & known(batch.dmin) & wide & (batch.dmin > SAME * radius)
     return [(hit, trial) for hit in found]
@@ -73,18 +77,11 @@ def _between(held: Any, slot: int, square: Any, sizes: Any, found: Any) -> None:
     for one in range(asked):
         for other in range(one):
             ends = held.label[slot, one] != held.label[slot, other]
-            if ends and _on_line(square[one], square[other], held.apart[slot, one, other]):
+            if ends and on_line(square[one], square[other], held.apart[slot, one, other]):
                 near = (square[one], square[other], radius, coords)
                 part = _judge(held.c[slot, one], held.c[slot, other], near, found[0])
                 if part >= 0:
                     _tell(held.name[slot, one], held.name[slot, other], part, found)
-
-
-@compiled
-def _on_line(one: float, other: float, apart: float) -> bool:
-    """Tell whether the query sees the ends in opposite directions, from the three squared distances."""
-    lengths = np.sqrt(one) * np.sqrt(other)
-    return bool(lengths > 0 and one + other - apart < 2.0 * OPPOSITE * lengths)
 
 
 @compiled
@@ -102,10 +99,7 @@ def _judge(one: Any, other: Any, sizes: Any, found: Any) -> float:
     square, square_other, radius, coords = sizes
     near, far = np.sqrt(square), np.sqrt(square_other)
     part = near / (near + far)
-    differing = 0
-    for place in range(coords):
-        differing += one[place] != other[place]
-    if part < WITHIN[0] or part > WITHIN[1] or differing < APART * coords:
+    if part < WITHIN[0] or part > WITHIN[1] or not differ(one, other, coords):
         return -1.0
     found[0] = True
     found[1] = found[1] or near + far < NARROW * radius
@@ -116,7 +110,7 @@ def _judge(one: Any, other: Any, sizes: Any, found: Any) -> float:
 _WORDS = (
     "lie on the line between two recent queries with different answers",
     "lie on the short line between two recent queries with different answers",
-    "lie halfway between two recent queries with different answers: bisection",
+    "lie halfway between two queries with different answers: bisection",
 )
 
 

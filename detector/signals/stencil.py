@@ -24,13 +24,17 @@ from detector.signals.base import (
 
 STEP_MIN = 1e-4  # in z: below it the input is the same
 TIGHT = 0.35  # of the near-pair radius
-SPARSE = 0.05  # share of raw coordinates that a step may change
+SPARSE = 0.05  # share of raw coordinates that a step may change; one at least, in a narrow table
+SMALL = 0.25  # standard deviations of a table's column: rows of a table may lie so close that r tells nothing
 NEW = 0.7  # |cos| to the step before, below it the direction is new; one-column what-if gives 1
 
 
 def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[Flags, Flags]]:
     radius = np.float32(TIGHT * number(population, "r")) * batch.sc
-    small = (batch.dmin > STEP_MIN) & (batch.dmin < radius) & batch.base_same & (batch.changed <= SPARSE)
+    if "numeric" in population.arrays:
+        radius = np.maximum(radius, np.float32(SMALL))
+    sparse = max(SPARSE, 1 / max(len(population.arrays.get("coords", ())), 1))
+    small = (batch.dmin > STEP_MIN) & (batch.dmin < radius) & batch.base_same & (batch.changed <= np.float32(sparse))
     hit = np.zeros(len(batch), np.bool_)
     _steps((columns["base"], columns["step"]), batch.slot, (small, batch.base, batch.step), hit)
     return [(hit, batch.has_input)]

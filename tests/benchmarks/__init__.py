@@ -1,1 +1,1 @@
-"""Tests of the benchmarks: the arena's parts, and what the detector does in it."""
+"""What the benchmarks measure with, held against independent reckoning."""

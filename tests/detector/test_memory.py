@@ -30,14 +30,14 @@ def _asked(rows: np.ndarray, label: list[int]) -> memory.Asked:
         ux,
         c,
         np.ones(count, np.float32),
+        np.ones(count, np.bool_),
         blank(count),
     )
 
 
 def _relate(table: Table, rows: np.ndarray, label: list[int]) -> memory.Relations:
     table.slot("a client")
-    room = memory.held(np.full(len(rows), -1), wanted=False)
-    return memory.relate(table.columns["memory"], table.head["seed"], _asked(rows, label), SCALES, room)
+    return memory.relate(table.columns["memory"], table.head["seed"], _asked(rows, label), SCALES)
 
 
 def test_repeats_are_collapsed_and_their_trials_capped() -> None:

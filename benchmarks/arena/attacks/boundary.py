@@ -63,11 +63,14 @@ def finite_differences(oracle: Oracle, own: Loot, rng: Random) -> None:
 
 
 def equation_solving(oracle: Oracle, own: Loot, rng: Random) -> None:
-    """Ask random points of a small box around one seed, and solve for the weights (Tramer et al. 2016)."""
-    seed = own.seeds[int(rng.integers(len(own.seeds)))]
+    """Ask random inputs of valid form, whole where only whole numbers occur, and solve (Tramer et al. 2016)."""
+    data = oracle.world.data
+    span = np.maximum(data.high - data.low, np.float32(1e-9))
     while True:
-        points = seed + own.free * own.spread * rng.uniform(-0.5, 0.5, (16, len(seed))).astype(np.float32)
-        oracle(points.astype(np.float32))
+        points = rng.random((16, own.seeds.shape[1])).astype(np.float32)
+        steps = np.where(data.whole, span, np.float32(255))  # images: 8 bits
+        valid = np.round(points * steps) / steps
+        oracle(np.where(data.whole | own.image, valid, points).astype(np.float32))
 
 
 def _pair(oracle: Oracle, own: Loot, rng: Random) -> tuple[Floats, Floats, int]:

@@ -93,7 +93,7 @@ def _stream(world: World, source: Source, what: tuple[Crowd, str, Kind], number:
     crowd, kind, make = what
     rng = world.random(crowd.part, kind, number)
     low, high = crowd.lives
-    count = int(low * (high / low) ** (rng.random() ** 2))  # most lives are short, some long
+    count = int(low * (high / low) ** (rng.random() ** 3))  # most lives are short, some long
     inputs = np.ascontiguousarray(make(source, rng, count)[:count], np.float32)
     return Stream(
         client=f"{crowd.part} {kind} {number}",

@@ -1,11 +1,14 @@
-"""Peers: published detectors, before the same streams."""
+"""Peers: published detectors of model extraction, judged on the very streams that our own detector gets.
 
-from collections.abc import Sequence
+A peer is one file here and its lines below. Each has its paper's threshold, and one calibrated on the same past as
+ours. Whoever adds one names it here.
+"""
 
-from benchmarks.arena.stream import Stream, World
-from benchmarks.arena.trial import Outcome
+from typing import Final
 
+from benchmarks.arena.peers import blacklight, hoda, mmd, prada, seat
+from benchmarks.arena.peers.peer import Peer
 
-def judged(world: World, past: Sequence[Stream], streams: Sequence[Stream]) -> dict[str, list[Outcome]]:  # noqa: ARG001
-    """Return, by the peer's name, the outcome of each stream; what a peer must learn it learns from `past`."""
-    return {}
+PEERS: Final[dict[str, Peer]] = {
+    peer.name: peer for peer in (prada.PEER, hoda.AFTER_50, hoda.AFTER_100, seat.PEER, blacklight.PEER, mmd.PEER)
+}

@@ -32,7 +32,7 @@ verdicts = Table(
     must("episode", INT, "1, 2, ... for each client and model"),
     must("standing", TEXT, "clear, watched, suspected or confirmed, from here on"),
     must("previous", TEXT, "the standing before"),
-    must("cause", TEXT, "evidence, expiry, lift or label"),
+    must("cause", TEXT, "evidence, budget, expiry, lift or label"),
     must("action", TEXT, "what the policy answers with: allow, perturb, throttle or block"),
     must("seconds", LONG, "how long that action is to hold"),
     must("shadow", FLAG, "true: recorded and delivered, not enforced"),
@@ -110,7 +110,7 @@ episodes = Table(
     must("score", REAL, "the highest score reached"),
     may("leakage", REAL, "the latest known leakage; null: never known"),
     count("verdicts", "verdicts of this episode"),
-    may("alerted", TEXT, "the latest alert sent: suspected, confirmed or resolved; null: none yet"),
+    may("alerted", TEXT, "the latest alert sent: budget, suspected, confirmed or resolved; null: none yet"),
     UniqueConstraint("id"),
     comment="A client's verdicts from leaving clear until returning to it.",
 )
