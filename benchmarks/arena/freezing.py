@@ -13,7 +13,7 @@ from benchmarks.arena.data import Data, Pool
 from benchmarks.arena.honest import Crowd
 from benchmarks.arena.peers import PEERS
 from benchmarks.arena.peers.peer import Fitted, calibrated
-from benchmarks.arena.stream import Stream, World
+from benchmarks.arena.stream import World
 from detector.population import Population
 
 
@@ -29,7 +29,7 @@ class Setting:
     past: Crowd  # whom the population is learnt from
     judged: tuple[str, ...]  # honest kinds that are judged
     thieves: bool = True  # are judged too
-    peers: bool = False  # so do published detectors
+    peers: bool = False  # published detectors judge too
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,8 @@ class Frozen:
     setting: Setting
     population: Population
     version: str
-    past: Sequence[Stream]  # what it was learnt from: what a peer may learn from too
     seconds: float  # of learning
-    peers: Sequence[Fitted]
+    peers: Sequence[Fitted]  # published detectors that learnt from the same clients
 
 
 class Study:
@@ -62,7 +61,7 @@ class Study:
         population = trial.learnt(blind, past)
         seconds = time.perf_counter() - started
         fitted = [calibrated(peer, blind, past) for peer in PEERS.values()] if setting.peers else []
-        self._frozen.append(Frozen(setting, population, population.version, past, seconds, fitted))
+        self._frozen.append(Frozen(setting, population, population.version, seconds, fitted))
         return self._frozen[-1]
 
     def opened(self) -> World:

@@ -41,7 +41,7 @@ def _table(title: str, names: str, numbers: str) -> Table:
 
 def _worlds(result: dict[str, Any]) -> Table:
     cost = result["microseconds_a_query"]
-    title = f"{result['dataset']}: {cost:.0f} µs a query to judge"
+    title = f"{result['dataset']}: {cost:.0f} µs of CPU a query to judge"
     table = _table(title, "setting|population", "seed|victim's accuracy|clients|queries|learnt in s")
     for row in result["worlds"]:
         counts = f"{row['clients']:,}", f"{row['queries']:,}", f"{row['learn_seconds']:.0f}"

@@ -44,12 +44,12 @@ class Account:
 
     worlds: list[dict[str, Any]] = field(default_factory=list)
     queries: int = 0  # judged by the product
-    seconds: float = 0.0  # that this took
+    seconds: float = 0.0  # of CPU that this took
     _warm: bool = False
 
     @property
     def microseconds(self) -> float:
-        """Time of a query."""
+        """CPU time of a query; setting up a detector for each kind of clients is part of it."""
         return 1e6 * self.seconds / max(self.queries, 1)
 
     def note(self, queries: int, seconds: float) -> None:
@@ -111,9 +111,9 @@ def _crowds(world: World, frozen: Sequence[Frozen], sizes: Sizes, account: Accou
             streams = honest.streams(world, Crowd("honest", (kind,), sizes.honest, sizes.lives))
             row = Row(world.seed, "honest", kind)
             for held in (held for held in frozen if kind in held.setting.judged):
-                started = time.perf_counter()
+                started = time.process_time()
                 outcomes = trial.judged(streams, held.population)
-                account.note(sum(map(len, streams)), time.perf_counter() - started)
+                account.note(sum(map(len, streams)), time.process_time() - started)
                 yield from _told(row, held, OURS, outcomes)
                 yield from _by_peers(held, row, streams[: sizes.peered], sizes.peered_life)
 

@@ -1,6 +1,7 @@
 """Attacks that look for the decision boundary: line search, HopSkipJump, Boundary, finite differences."""
 
 import contextlib
+import importlib
 import warnings
 from typing import Any, Final
 
@@ -29,17 +30,15 @@ def bisection(oracle: Oracle, own: Loot, rng: Random) -> None:
 
 def hop_skip_jump(oracle: Oracle, own: Loot, rng: Random) -> None:
     """HopSkipJump of ART, from a seed towards another with a different answer (Chen et al. 2020)."""
-    from art.attacks.evasion import HopSkipJump  # noqa: PLC0415  # ART is slow to load
-
-    attack = HopSkipJump(_classifier(oracle, own), max_iter=20, max_eval=40, init_eval=20, init_size=20, verbose=False)
+    attack = _art("attacks.evasion").HopSkipJump(
+        _classifier(oracle, own), max_iter=20, max_eval=40, init_eval=20, init_size=20, verbose=False
+    )
     _from_seeds(attack, oracle, own, rng)
 
 
 def boundary(oracle: Oracle, own: Loot, rng: Random) -> None:
     """Boundary attack of ART (Brendel et al. 2018)."""
-    from art.attacks.evasion import BoundaryAttack  # noqa: PLC0415  # ART is slow to load
-
-    attack = BoundaryAttack(
+    attack = _art("attacks.evasion").BoundaryAttack(
         _classifier(oracle, own),
         targeted=False,
         max_iter=200,
@@ -83,17 +82,22 @@ def _pair(oracle: Oracle, own: Loot, rng: Random) -> tuple[Floats, Floats, int]:
 
 
 def _classifier(oracle: Oracle, own: Loot) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ART speaks of frameworks that it does not find
-        from art.estimators.classification import BlackBoxClassifier  # noqa: PLC0415
-
     def answer(inputs: Any) -> Floats:
         rows = np.asarray(inputs, np.float32).reshape(len(inputs), -1)
         labels = oracle.labels(rows)
         return np.eye(oracle.world.data.classes, dtype=np.float32)[labels]
 
     low, high = (0.0, 1.0) if own.image else (own.seeds.min(0), own.seeds.max(0))
-    return BlackBoxClassifier(answer, _side(own), oracle.world.data.classes, clip_values=(low, high))
+    return _art("estimators.classification").BlackBoxClassifier(
+        answer, _side(own), oracle.world.data.classes, clip_values=(low, high)
+    )
+
+
+def _art(module: str) -> Any:
+    """Return a module of ART, which is slow to load and warns of every framework that it does not find."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module(f"art.{module}")
 
 
 def _from_seeds(attack: Any, oracle: Oracle, own: Loot, rng: Random) -> None:
