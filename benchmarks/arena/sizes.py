@@ -19,16 +19,16 @@ class Sizes:
     rich_lives: tuple[int, int] = (50, 200)  # of a population of all kinds, of which there are thrice as many
     honest: int = 100  # clients of each kind
     lives: tuple[int, int] = (50, 6_000)
-    old: int = 10  # clients of each kind in OLD
+    old: int = 4  # clients of each kind in OLD
     old_life: int = 6_000
-    thieves: int = 20  # of each attack, undisguised
-    disguised: int = 8  # of each attack and variant
-    ablated: int = 6  # of each attack, judged without each signal in turn
-    peered: int = 8  # of each honest kind and attack, judged by published detectors too
+    thieves: int = 7  # of each attack, undisguised
+    disguised: int = 7  # of each attack and variant
+    ablated: int = 2  # of each attack, judged without each signal in turn
+    peered: int = 4  # of each honest kind and attack, judged by published detectors too
     peered_life: int = 1_000  # queries of a client that they see: some cost a millisecond a query
-    adaptive: int = 8  # of each trick
+    adaptive: int = 7  # of each trick
     adaptive_life: int = 1_000
-    copies: int = 3  # of each attack, whose copies are trained
+    copies: int = 1  # of each attack, whose copies are trained
     sybils: tuple[int, ...] = (8, 32, 64)  # identities of one thief
     sybil_life: int = 3_200  # questions of all of them together
 
