@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME [--json OUT] [--records N] [--floats N]`: run one benchmark and print its table."""
+"""`python -m benchmarks NAME [--json OUT] [--plots DIR] …`: run one benchmark and print its table."""
 
 import argparse
 import json
@@ -11,9 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import replay
+from benchmarks import leakage, replay
 
 REGISTRY: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
+    "leakage": leakage.run,
     "replay": replay.run,
 }
 
@@ -25,6 +26,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the result here too")
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--floats", type=int, default=64)
+    parser.add_argument("--dataset", choices=("mnist", "gtsrb", "digits"), default="digits")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="write plots here")
     options = parser.parse_args()
     result = REGISTRY[options.name](options)
     _print(options.name, result)
@@ -39,8 +42,14 @@ def _print(name: str, result: dict[str, Any]) -> None:
     for column in rows[0]:
         table.add_column(column, justify="right" if isinstance(rows[0][column], int | float) else "left")
     for row in rows:
-        table.add_row(*(f"{value:,.0f}" if isinstance(value, int | float) else str(value) for value in row.values()))
-    Console().print(table)
+        table.add_row(*(_told(value) for value in row.values()))
+    Console().print(table, result.get("note", ""))
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, float) and abs(value) < 1:
+        return f"{value:.3f}"
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
 
 
 if __name__ == "__main__":
