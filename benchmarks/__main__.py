@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import detection, replay
+from benchmarks import detection, leakage, replay
 
 Result: TypeAlias = dict[str, Any]
 _FILE_WIDTH = 140  # columns, where the output is no terminal that says its own
@@ -25,8 +25,15 @@ def _plain(result: Result) -> list[Table]:
     for column in rows[0]:
         table.add_column(column, justify="right" if isinstance(rows[0][column], int | float) else "left")
     for row in rows:
-        table.add_row(*(f"{value:,.0f}" if isinstance(value, int | float) else str(value) for value in row.values()))
+        table.add_row(*(_told(value) for value in row.values()))
+    table.caption = result.get("note")
     return [table]
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, float) and abs(value) < 1:
+        return f"{value:.3f}"
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ class Benchmark:
 
 REGISTRY: dict[str, Benchmark] = {
     "detection": Benchmark(detection.options, detection.run, detection.tables),
+    "leakage": Benchmark(leakage.options, leakage.run),
     "replay": Benchmark(replay.options, replay.run),
 }
 

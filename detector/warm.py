@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detector import evidence, geometry
+from detector import evidence, geometry, leakage
 from detector.detector import Detector
 from detector.policy import Policy
 from detector.population import Population
@@ -47,6 +47,8 @@ def _population(shape: Shape) -> Population:
         "trees_value": np.zeros((1, 1), np.float32),
         "labels": np.arange(2),
         "cells": np.eye(2, axes, dtype=np.float32),
+        "reservoir_ux": np.zeros((leakage.POINTS_MIN, axes), np.float32),
+        "reservoir_label": np.zeros(leakage.POINTS_MIN, np.int64),
     }
     return Population(
         model="warm",

@@ -1,9 +1,9 @@
 """Copies: what thieves would learn from ordinary queries, so that leakage can say what a real copy is worth.
 
-Neural networks are trained as a thief would, on growing and on biased parts of some clients' queries with the model's
-answers, and tested on other clients' queries. Beside each stands what the detector's cheap copy makes of the same ones:
-a monotone map leads from the one to the other (isotonic regression), and the growing parts give a learning curve.
-No knowledge of the model enters; queries that lie near a tested one are left out, or memory would pass for learning.
+Neural networks are trained as a thief would, on growing and on narrow parts of ordinary queries with the model's
+answers, and tested on others. Beside each stands what the detector's cheap copy makes of the same ones: a monotone
+map leads from the one to the other (isotonic regression), and the growing parts give a learning curve.
+No knowledge of the model enters.
 
 Source: fidelity of surrogates as in Jagielski et al. 2020; isotonic regression, Barlow et al. 1972.
 """
@@ -35,10 +35,12 @@ NARROW: Final = 12  # parts of one or a few classes or places
 NARROW_SIZE: Final = 256
 BLOCK: Final = 1_024  # queries compared at once
 HIDDEN: Final = 64
-STEPS: Final = 2_500  # of gradient descent: larger parts are passed through fewer times, which keeps learning short
+STEPS: Final = 2_000  # of gradient descent: larger parts are passed through fewer times, which keeps learning short
 PASSES: Final = 120
 BATCH: Final = 128
-TESTED: Final = 1_024  # queries that the copies are tested on
+LOOKED: Final = 16_384  # ordinary queries looked at
+TESTED: Final = 1_024  # scenes at most that the copies are tested on
+TESTED_MIN: Final = 64  # below, what they reach would be a guess
 WIDTH: Final = 1_024  # input numbers of a network; larger images are averaged in blocks, tables folded
 
 Labels = npt.NDArray[np.int64]
@@ -53,7 +55,7 @@ class _Asked(NamedTuple):
 
 
 class _Sides(NamedTuple):
-    """Queries that teach, and those of other clients that test."""
+    """Queries that teach, and others that test."""
 
     teach: _Asked
     test: _Asked
@@ -77,21 +79,35 @@ def learn(past: Queries, population: Population) -> Population:
 
 
 def _sides(rng: np.random.Generator, past: Queries, population: Population) -> _Sides | None:
-    """Split the clients in halves: what the one half's queries teach is tested on the other half's."""
+    """Set some scenes aside to test on, with all queries near them: memory must not pass for learning."""
     rows = sample(past)
-    rows = rng.permutation(rows[past.label[rows] >= 0])
-    client = past.client[rows]
-    tests = np.isin(client, rng.permutation(np.unique(client))[::2])
-    test, teach = rows[tests][:TESTED], rows[~tests][: 2 * SIZES[-1]]
+    rows = rng.permutation(rows[past.label[rows] >= 0])[:LOOKED]
     scale = memory.scales(population)
-    if past.input is None or len(test) < leakage.POINTS_MIN or len(teach) < SIZES[2] or np.isnan(scale.r + scale.udist):
+    if past.input is None or len(rows) < leakage.POINTS_MIN or np.isnan(scale.r + scale.udist):
         return None
-    tested, taught = (_asked(past.input[side], past.label[side], population) for side in (test, teach))
-    taught = _apart(taught, tested.seen.z, scale.r)
-    if len(taught.label) < SIZES[2]:
+    asked = _asked(past.input[rows], past.label[rows], population)
+    scenes = _scenes(asked.seen.z[: 2 * TESTED], scale.r)
+    test = _take(asked, scenes[::2])
+    nearest = [cdist(asked.seen.z[at : at + BLOCK], test.seen.z).min(1) for at in range(0, len(rows), BLOCK)]
+    teach = _take(asked, np.flatnonzero(np.concatenate(nearest) > scale.r))
+    if len(test.label) < TESTED_MIN or len(teach.label) < TESTED_MIN:
         return None
     cells = memory.scene(population.arrays["cells"])
-    return _Sides(taught, tested, leakage.laid_out(memory.scene(tested.seen.ux), tested.label, cells, scale.udist))
+    return _Sides(teach, test, leakage.laid_out(memory.scene(test.seen.ux), test.label, cells))
+
+
+def _scenes(z: Floats, radius: float) -> Rows:
+    """Return rows of which no two lie within `radius`: what is asked again and again counts once."""
+    apart = cdist(z, z) > radius
+    free = np.ones(len(z), np.bool_)
+    for row in range(len(z)):
+        if free[row]:
+            free[row + 1 :] &= apart[row, row + 1 :]
+    return np.flatnonzero(free)
+
+
+def _take(asked: _Asked, rows: Rows) -> _Asked:
+    return _Asked(asked.inputs[rows], asked.seen.take(rows), asked.label[rows])
 
 
 def _asked(inputs: Floats, label: Labels, population: Population) -> _Asked:
@@ -99,13 +115,6 @@ def _asked(inputs: Floats, label: Labels, population: Population) -> _Asked:
     seen = features.extract(population, inputs, label)
     scaled = np.asarray((inputs - population.arrays["offset"]) * population.arrays["scale"], np.float32)
     return _Asked(_narrow(geometry.layout(population.shape), population.model, scaled), seen, label)
-
-
-def _apart(taught: _Asked, tested: Floats, radius: float) -> _Asked:
-    """Leave out what lies within `radius` of a tested query."""
-    nearest = [cdist(taught.seen.z[at : at + BLOCK], tested).min(1) for at in range(0, len(taught.label), BLOCK)]
-    rows = np.flatnonzero(np.concatenate(nearest) > radius)
-    return _Asked(taught.inputs[rows], taught.seen.take(rows), taught.label[rows])
 
 
 def _narrow(layout: geometry.Layout, model: str, inputs: Floats) -> Floats:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from detector.learning import kinds, poison
 from detector.learning.stages import Draft, Pass
 from detector.policy import Policy
 from detector.population import CLIENTS_MIN, QUERIES_MIN, Population
-from detector.signals import EVENTS
+from detector.signals import EVENTS, ROW
 
 RULE_OF_THREE: Final = 3  # 0 of n seen: the chance is below 3/n with 95 % confidence (Hanley and Lippman-Hand 1983)
 
@@ -46,6 +47,7 @@ def sentences(population: Population, told: Told) -> tuple[str, ...]:
         *_promise(population, told.how.policy),
         *_aside(told),
         *_variety(population, told),
+        *_drift(told.draft),
         *_events(told.draft),
     )
 
@@ -113,6 +115,17 @@ def _variety(population: Population, told: Told) -> Iterator[str]:
         yield (
             f"gated: fewer than {kinds.KINDS} kinds of clients are clearly apart and none are virtual, so unusual "
             "inputs and answers alone throttle a client but never block it"
+        )
+
+
+def _drift(draft: Draft) -> Iterator[str]:
+    """Say when ordinary windows changed: a population of two different times holds for neither."""
+    if draft.moves:
+        last = datetime.fromtimestamp(max(when for _, when in draft.moves) / 1e6, UTC)
+        names = ", ".join(ROW[column] for column, _ in draft.moves)
+        yield (
+            f"ordinary clients changed within these records ({names}), last noticed {last:%F %H:%M}Z: if the change "
+            "is lasting, learn from later records only"
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector import evidence, features, geometry, leakage, windows
-from detector.learning import boosting, ceilings, fitting, kinds, plane, virtual
+from detector.learning import boosting, ceilings, drift, fitting, kinds, plane, virtual
 from detector.learning.answers import Model
 from detector.learning.ceilings import Ceilings, Lives
 from detector.learning.fitting import Training
@@ -54,6 +54,7 @@ class Draft:
     ceilings: Ceilings
     kinds: Kinds
     virtual: tuple[str, ...]  # virtual kinds that could be made
+    moves: tuple[tuple[int, int], ...] = ()  # columns of the window rows that drifted, and when; see `drift`
 
 
 def run(past: Queries, blank: Population, how: Pass, progress: Progress) -> Draft:
@@ -63,7 +64,7 @@ def run(past: Queries, blank: Population, how: Pass, progress: Progress) -> Draf
     rows = sample(past)
     population, trained = _geometry(past, blank, rows, how)
     progress("following clients", 0.5)
-    closed, client = follow(past, population, policy.window)
+    closed, client, time = follow(past, population, policy.window)
     population = _windows(past, population, closed.rows, trained.rows)
     judged = windows.judge(population, closed)
     own = ceilings.lives("past", client, judged.hits, judged.trials)
@@ -79,7 +80,7 @@ def run(past: Queries, blank: Population, how: Pass, progress: Progress) -> Draf
         strong=chosen.strong,
         gated=not names and trained.kinds.separate < kinds.KINDS,
     )
-    return Draft(population, chosen, trained.kinds, names)
+    return Draft(population, chosen, trained.kinds, names, tuple(drift.moves(closed.rows, time)))
 
 
 def _calibrated(model: Model | None) -> tuple[ceilings.Event, ...]:
@@ -97,24 +98,25 @@ def _answer_free(event: Event) -> bool:
     return event.group != "P" or event.name in {"lat", "sten"}
 
 
-def follow(past: Queries, population: Population, window: int) -> tuple[windows.Closed, npt.NDArray[np.int64]]:
-    """Return all closed windows and the client of each, as places in `past.clients`."""
+def follow(
+    past: Queries, population: Population, window: int
+) -> tuple[windows.Closed, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return all closed windows, the client of each as places in `past.clients`, and when each closed."""
     watch = windows.Watch(population, window)
-    parts, clients = [], []
+    parts, clients, times = [], [], []
     for begin in range(0, len(past), BLOCK):
         block = past.take(slice(begin, begin + BLOCK))
         closed = watch.fold(block)
         parts.append(closed)
         clients.append(block.client[closed.row].astype(np.int64))
-    names = windows.Closed.__slots__
-    return windows.Closed(*(np.concatenate([getattr(part, name) for part in parts]) for name in names)), np.concatenate(
-        clients
-    )
+        times.append(block.time[closed.row])
+    whole = (np.concatenate([getattr(part, name) for part in parts]) for name in windows.Closed.__slots__)
+    return windows.Closed(*whole), np.concatenate(clients), np.concatenate(times)
 
 
 def lives_of(past: Queries, population: Population, policy: Policy) -> tuple[Lives, npt.NDArray[np.int64]]:
     """Return the windows of all clients under a finished population, and who they are."""
-    closed, client = follow(past, population, policy.window)
+    closed, client, _ = follow(past, population, policy.window)
     return ceilings.lives("past", client, closed.hits, closed.trials), np.unique(client)
 
 
@@ -241,7 +243,7 @@ def _virtual(pool: Pool | None, population: Population, how: Pass) -> Iterator[t
 
 
 def _group(name: str, made: Queries, population: Population, window: int) -> Lives:
-    closed, client = follow(made, population, window)
+    closed, client, _ = follow(made, population, window)
     return ceilings.lives(name, client, closed.hits, closed.trials)
 
 
