@@ -5,6 +5,7 @@ al. 2021, "Learning to see by looking at noise"), smooth fields as generators ma
 values in the wrong company, uniform and Gaussian ones. Pixels in the wrong company stand for noise around the mean.
 """
 
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from detector.geometry import Layout
+from detector.learning.past import generator
 from detector.learning.virtual import Pool
 
 Random = np.random.Generator
@@ -26,12 +28,18 @@ HALF: Final = 0.5
 def inputs(pool: Pool, rng: Random, count: int = INPUTS) -> Array:
     """Return foreign inputs [count, D] on the pool's scale, in the pool's dtype."""
     if pool.layout.image:
-        makers = {"leaves": leaves, "spectrum": spectrum, "smooth": smooth, "white": white}
-        size = pool.layout
-        made = [makers[name](size, rng, max(1, int(share * count))) for name, share in IMAGE_SHARES]
-        return np.concatenate([pool.flat(np.concatenate(made)), shuffled(pool, rng, int(MOSAIC_SHARE * count))])
+        mosaic = shuffled(pool, rng, int(MOSAIC_SHARE * count))
+        return np.concatenate([pool.flat(scenes(pool.layout, count)), mosaic])
     tables = {"shuffled": shuffled, "crossed": crossed, "uniform": uniform, "gaussian": gaussian}
     return np.concatenate([tables[name](pool, rng, max(1, int(share * count))) for name, share in TABLE_SHARES])
+
+
+@lru_cache(maxsize=2)  # both passes of a `learn` need the same, which take seconds; some 100 MB
+def scenes(size: Layout, count: int) -> Array:
+    """Return foreign images [n, H, W, C] of all makers; only the layout decides."""
+    rng = generator("scenes", f"{size.height}x{size.width}x{size.channels}")
+    makers = {"leaves": leaves, "spectrum": spectrum, "smooth": smooth, "white": white}
+    return np.concatenate([makers[name](size, rng, max(1, int(share * count))) for name, share in IMAGE_SHARES])
 
 
 def leaves(size: Layout, rng: Random, count: int) -> Array:

@@ -38,7 +38,7 @@ def test_contract(shape: Shape, kind: VirtualKind) -> None:
     """A virtual client has QUERIES queries of the right size on the right scale, with parents, always the same."""
     copies, size = _made(shape, kind), layout(shape).size
     assert copies.inputs.shape == (QUERIES, size)
-    assert copies.inputs.dtype == np.float32
+    assert copies.inputs.dtype == (np.float32 if layout(shape).image else np.float64)
     assert np.isfinite(copies.inputs).all()
     assert copies.parent.shape == (QUERIES,)
     assert (copies.parent >= 0).all()
