@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks.arena import data, report
 from benchmarks.arena.records import Record, result
-from benchmarks.arena.sizes import QUICK, Sizes
+from benchmarks.arena.sizes import QUICK, SMALL, Sizes
 from benchmarks.arena.study import Account
 from benchmarks.arena.study import run as studied
 
@@ -21,6 +21,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", choices=sorted(data.SETS), default="digits")
     parser.add_argument("--seeds", type=int, default=3, metavar="N")
     parser.add_argument("--quick", action="store_true", help="digits, one seed, few clients: under two minutes")
+    parser.add_argument("--small", action="store_true", help="a fifth of the clients, for a slow machine")
     parser.add_argument("--leave-out", action="store_true", help="also learn without each honest kind in turn (slow)")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="write plots here")
 
@@ -28,7 +29,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> dict[str, Any]:
     """Study every seed and return what JSON holds."""
     dataset, seeds = ("digits", 1) if chosen.quick else (chosen.dataset, chosen.seeds)
-    found, records = study(dataset, seeds, QUICK if chosen.quick else Sizes(), leave_out=chosen.leave_out)
+    sizes = QUICK if chosen.quick else SMALL if chosen.small else Sizes()
+    found, records = study(dataset, seeds, sizes, leave_out=chosen.leave_out)
     if chosen.plots:
         from benchmarks.arena import plots  # noqa: PLC0415  # matplotlib is slow to load
 

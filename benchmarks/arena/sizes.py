@@ -33,6 +33,21 @@ class Sizes:
     sybil_life: int = 3_200  # questions of all of them together
 
 
+SMALL: Final = Sizes(
+    past=25,
+    past_lives=(50, 300),
+    honest=20,
+    lives=(50, 2_000),
+    old=1,
+    thieves=5,
+    disguised=3,
+    ablated=1,
+    peered=1,
+    adaptive=3,
+    adaptive_life=600,
+    sybils=(8,),
+)
+"""A fifth of it: to see where a change leads on a slow machine."""
 QUICK: Final = Sizes(
     settings=("plain",),
     past=16,

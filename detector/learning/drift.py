@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from river.drift import ADWIN
 
-STEPS: Final = 200  # means over equally many windows each: ADWIN sees no single window
-WINDOWS_MIN: Final = 10 * STEPS  # fewer windows are too noisy to tell
+STEPS: Final = 500  # means over equally many windows each: ADWIN sees no single window
+WINDOWS_MIN: Final = 4 * STEPS  # fewer windows are too noisy to tell
 DELTA: Final = 0.002  # chance of a false warning, ADWIN's own default
 CHECK_EVERY: Final = 8  # means between two looks
 

@@ -3,13 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from detector import memory
 from detector.clients import Table
 from detector.geometry import COORDS, SCENE, SKETCH
 from detector.names import blank
-from detector.steps import constant_step
 from detector.windows import Watch
 from tests.detector import build
 
@@ -66,28 +64,6 @@ def test_the_ring_keeps_the_latest_and_a_fair_sample() -> None:
 
     assert held[-32:].tolist() == list(range(1_968, 2_000))
     assert 500 < held[:32].mean() < 1_500
-
-
-def _steps(*steps: int) -> np.ndarray:
-    return np.resize(np.array(steps, np.int16), COORDS)
-
-
-@pytest.mark.parametrize(
-    ("steps", "synthetic"),
-    [
-        (_steps(100, -100), True),
-        (_steps(100, -100, 0, 0), True),
-        (_steps(100), False),  # all brighter by the same: a change of light
-        (_steps(0), False),
-        (_steps(5, -5), False),  # below what quantisation does
-        (np.arange(1, COORDS + 1, dtype=np.int16) * np.resize([7, -7], COORDS).astype(np.int16), False),  # noise
-    ],
-)
-def test_constant_steps(steps: np.ndarray, synthetic: bool) -> None:
-    """Sign noise of one size is seen; light, noise and rounding are not."""
-    parent = np.zeros(COORDS, np.int16)
-
-    assert constant_step(steps, parent, COORDS, 0) == synthetic
 
 
 def test_windows_are_cut_by_the_clients_own_count() -> None:
