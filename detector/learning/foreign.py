@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from detector.geometry import Layout
-from detector.learning.virtual import Pool
+from detector.learning.virtual import NUMBERS_MAX, Pool
 
 Random = np.random.Generator
 Array = npt.NDArray[Any]
@@ -24,7 +24,8 @@ HALF: Final = 0.5
 
 
 def inputs(pool: Pool, rng: Random, count: int = INPUTS) -> Array:
-    """Return foreign inputs [count, D] on the pool's scale, in the pool's dtype."""
+    """Return foreign inputs [count, D] on the pool's scale, in the pool's dtype; fewer of large inputs."""
+    count = min(count, NUMBERS_MAX // pool.layout.size)
     if pool.layout.image:
         makers = {"leaves": leaves, "spectrum": spectrum, "smooth": smooth, "white": white}
         size = pool.layout
