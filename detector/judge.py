@@ -28,6 +28,7 @@ _STARTS: Final = np.array([SPANS[kind][1] for kind in KINDS])
 _STOPS: Final = np.array([SPANS[kind][2] for kind in KINDS])
 _GROUPS: Final = [signal.events[0].group for signal in SIGNALS]
 _MECHANISM: Final = np.array([group == "P" for group in _GROUPS])
+_ANSWERED: Final = np.array([group == "A" for group in _GROUPS])  # a replaced model breaks them all: they count as one
 _EVIDENT: Final = np.array([group != "O" for group in _GROUPS])  # oddity may raise suspicion, never block
 
 
@@ -106,7 +107,7 @@ class Judge:
 
     def _second(self, peaks: npt.NDArray[np.float64]) -> float:
         """Return the evidence of the weaker kind of the best pair that may block."""
-        ranked = np.sort(peaks[_EVIDENT])[::-1]
+        ranked = np.sort(np.append(peaks[_EVIDENT & ~_ANSWERED], np.max(peaks[_ANSWERED])))[::-1]
         if not self._rules.gated:
             return float(ranked[1])
         mechanism = float(np.max(peaks[_MECHANISM]))
@@ -202,9 +203,10 @@ def _called_for(state: _State, rules: _Rules, slot: int) -> int:
 @compiled
 def _pair(peaks: Any, rules: _Rules, bound: float) -> bool:
     """Tell whether two kinds, oddity apart, pass the bound; while gated, one of them must be a mechanism."""
-    kinds, mechanisms = 0, 0
+    kinds, answered, mechanisms = 0, 0, 0
     for kind in range(peaks.shape[0]):
         if peaks[kind] >= bound and _EVIDENT[kind]:
-            kinds += 1
+            kinds += not _ANSWERED[kind]
+            answered = max(answered, _ANSWERED[kind])
             mechanisms += _MECHANISM[kind]
-    return kinds > 1 and (mechanisms > 0 or not rules.gated)
+    return kinds + answered > 1 and (mechanisms > 0 or not rules.gated)

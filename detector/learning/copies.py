@@ -25,6 +25,7 @@ from detector import feature_loops, features, geometry, leakage, memory
 from detector.clients import Table
 from detector.features import Features
 from detector.geometry import Floats
+from detector.learning import surrogate
 from detector.learning.past import Rows, generator, sample
 from detector.population import Population
 from detector.query import Queries
@@ -164,6 +165,8 @@ def _taught(sides: _Sides, part: Rows) -> float:
 
 
 def _network(inputs: Floats, label: Labels, tested: Floats) -> Labels:
+    usual = np.isin(label, surrogate.frequent(label))
+    inputs, label = inputs[usual], label[usual]
     if len(np.unique(label)) == 1:
         return np.full(len(tested), label[0])
     passes = min(PASSES, max(1, STEPS * BATCH // len(inputs)))

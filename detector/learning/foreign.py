@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from detector.geometry import Layout
 from detector.learning.past import generator
-from detector.learning.virtual import Pool
+from detector.learning.virtual import NUMBERS_MAX, Pool
 
 Random = np.random.Generator
 Array = npt.NDArray[Any]
@@ -26,7 +26,8 @@ HALF: Final = 0.5
 
 
 def inputs(pool: Pool, rng: Random, count: int = INPUTS) -> Array:
-    """Return foreign inputs [count, D] on the pool's scale, in the pool's dtype."""
+    """Return foreign inputs [count, D] on the pool's scale, in the pool's dtype; fewer of large inputs."""
+    count = min(count, NUMBERS_MAX // pool.layout.size)
     if pool.layout.image:
         mosaic = shuffled(pool, rng, int(MOSAIC_SHARE * count))
         return np.concatenate([pool.flat(scenes(pool.layout, count)), mosaic])

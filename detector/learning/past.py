@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -42,6 +42,7 @@ def gather(parts: Sequence[Queries]) -> tuple[Queries, Span]:
     Clients come in the order of their names, so that the interleaving of clients in the records (which differs
     between a topic's partitions and a file) does not reach the result. Raises LearnError when nothing is left.
     """
+    parts = [_looked_at(part) for part in parts]
     parts = [part.take(np.flatnonzero(part.scored)) for part in parts]
     parts = [part for part in parts if len(part)]
     if not parts:
@@ -52,6 +53,13 @@ def gather(parts: Sequence[Queries]) -> tuple[Queries, Span]:
     span = Span(len(whole), int(whole.time.min()), int(whole.time.max()))
     rank = np.argsort(np.argsort(np.array(whole.clients, dtype=object)))
     return whole.take(np.argsort(rank[whole.client], kind="stable")), span
+
+
+def _looked_at(part: Queries) -> Queries:
+    """Return a part without inputs that nothing looks at: else a few of them would fill the past."""
+    if part.input is None or part.input.shape[1] <= INPUT_MAX:
+        return part
+    return replace(part, input=part.input[:, :0], has_input=np.zeros(len(part), np.bool_))
 
 
 def bounded(past: Queries) -> Queries:
@@ -87,7 +95,7 @@ def position(client: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
 
 def sample(past: Queries) -> Rows:
     """Return the rows that train the geometry: with an input, thinned, capped for each client and over all."""
-    if past.input is None or past.input.shape[1] == 0 or past.input.shape[1] > INPUT_MAX:
+    if past.input is None or past.input.shape[1] == 0:
         return np.zeros(0, np.intp)
     rows = np.flatnonzero(past.has_input)
     place = position(past.client[rows])

@@ -29,7 +29,8 @@ def blocked(group: Lives, ceilings: Ceilings, bounds: Thresholds, *, gated: bool
     groups = {kind: event.group for kind, event in zip(kind_of, EVENTS, strict=True)}
     reached = _by_kind(group, ceilings, np.array(kind_of, np.int64)) >= bounds.pair
     behaves = reached[:, [at for at, letter in groups.items() if letter == "P"]].any(1)
-    pair = reached[:, [at for at, letter in groups.items() if letter != "O"]].sum(1) >= 2  # noqa: PLR2004  # two kinds
+    answered = reached[:, [at for at, letter in groups.items() if letter == "A"]].any(1)
+    pair = answered + reached[:, [at for at, letter in groups.items() if letter in "SP"]].sum(1) >= 2  # noqa: PLR2004  # two kinds
     found: Flags = mechanism | (pair & behaves if gated else pair)
     return found
 

@@ -30,8 +30,7 @@ def fit(
     column that hardly moves must not be blown up. Source: a perceptron agrees with the model on twice as many
     inputs of traffic signs as ridge regression on random features (benchmarks/arena), and a misfit looks like theft.
     """
-    values, counts = np.unique(label[label >= 0], return_counts=True)
-    labels = np.sort(values[np.argsort(-counts, kind="stable")[:LABELS_MAX]])
+    labels = frequent(label[label >= 0])
     if len(labels) < LABELS_MIN:
         return {}
     rows = np.flatnonzero(np.isin(label, labels))
@@ -49,6 +48,12 @@ def fit(
         warnings.simplefilter("ignore", ConvergenceWarning)  # a bounded training is what is wanted
         net.fit(((u[rows] - mean) / sd).astype(np.float32), label[rows], sample_weight=weight[rows].astype(np.float32))
     return _arrays(net, mean, sd) | {"labels": labels}
+
+
+def frequent(label: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the LABELS_MAX most frequent labels, ascending: what a net's last layer can bear."""
+    values, counts = np.unique(label, return_counts=True)
+    return np.sort(values[np.argsort(-counts, kind="stable")[:LABELS_MAX]])
 
 
 def _arrays(net: MLPClassifier, mean: npt.NDArray[np.float64], sd: float) -> dict[str, npt.NDArray[Any]]:

@@ -51,7 +51,7 @@ def _words(hit: Hit) -> str:
 
 SIGNAL = Signal(
     name="disagree",
-    events=tuple(Event(name, "disagree", "S") for name in ("dis", "s05", "s02", "dfar3", "dfc", "dfor")),
+    events=tuple(Event(name, "disagree", "A") for name in ("dis", "s05", "s02", "dfar3", "dfc", "dfor")),
     fold=_fold,
     because=_because,
     trace=_trace,

@@ -42,9 +42,9 @@ def _words(hit: Hit) -> str:
 SIGNAL = Signal(
     name="low",
     events=(
-        Event("low", "low", "S"),
-        Event("low2", "low", "S"),
-        Event("lowH", "low", "S", floor=0.6, moving=True),
+        Event("low", "low", "A"),
+        Event("low2", "low", "A"),
+        Event("lowH", "low", "A", floor=0.6, moving=True),
     ),
     fold=_fold,
     because=_because,

@@ -29,7 +29,17 @@ from detector.query import Queries
 
 PARENTS_MIN: Final = 64  # fewer ordinary queries than this make copies of the same few things
 
-__all__ = ["CLIENTS", "CLIENTS_FIRST", "Pool", "VirtualKind", "clients_of", "kinds_of", "queries_of", "raw"]
+__all__ = [
+    "CLIENTS",
+    "CLIENTS_FIRST",
+    "NUMBERS_MAX",
+    "Pool",
+    "VirtualKind",
+    "clients_of",
+    "kinds_of",
+    "queries_of",
+    "raw",
+]
 
 
 def kinds_of(layout: geometry.Layout) -> tuple[VirtualKind, ...]:
