@@ -74,7 +74,14 @@ def _format(folder: Path, classpath: str) -> None:
         return
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
     shutil.rmtree(folder / "logs", ignore_errors=True)  # a format that was cut short
-    tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", "server.properties", "--ignore-formatted"]
+    tool = [
+        "kafka.tools.StorageTool",
+        "format",
+        f"--cluster-id={cluster}",
+        "-c",
+        "server.properties",
+        "--ignore-formatted",
+    ]
     result = subprocess.run(  # noqa: S603  # the Java that came with the extra
         [*_java(folder, classpath), *tool],
         cwd=folder,

@@ -21,7 +21,7 @@ def _pool(shape: Shape) -> Pool:
     seen = layout(shape)
     inputs = rng.random((ROWS, seen.size), np.float32)
     if not seen.image:
-        inputs = ((inputs - 0.5) * 3.4).astype(np.float32)
+        inputs = ((inputs - 0.5) * 3.4).astype(np.float64)
     margin = rng.random(ROWS, np.float32)
     numeric = np.arange(seen.size) % 3 != 2
     return Pool(seen, inputs, rng.integers(0, 4, ROWS), margin, rng.integers(0, 32, ROWS), numeric)
