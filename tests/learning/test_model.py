@@ -61,7 +61,8 @@ def highest(population: Population, lives: dict[str, world.Images]) -> dict[str,
 def test_thieves_are_blocked_and_honest_clients_are_not() -> None:
     """With true answers the ceilings are no higher where it matters, and nobody honest pays for it.
 
-    A surrogate that knows true answers to changed copies is contradicted less by foreign scenes: those may stay suspected.
+    A surrogate that knows true answers to changed copies is contradicted less by foreign scenes,
+    which may stay suspected.
     """
     stood = highest(asked(), world.thieves(world.LATER, 3, seed=3))
     assert {standing for client, standing in stood.items() if not client.startswith("scenery")} == {"confirmed"}
