@@ -82,7 +82,7 @@ def sections(window: int) -> tuple[Section, ...]:
     return (
         Section("head", 1, HEAD),
         Section("heard", 1, HEARD),
-        Section("memory", 3, memory.FIELDS),
+        Section("memory", 4, memory.FIELDS),
         Section("window", 1, window_fold.fields(window)),
         Section("examples", 1, examples.FIELDS),
         Section("leakage", 1, leakage.FIELDS),

@@ -33,6 +33,7 @@ FIELDS: Final = (
     Field("label", "i8", (SLOTS,)),
     Field("ordinal", "i8", (SLOTS,), -1),  # which effective query it was; -1: empty
     Field("granted", "i8", (SLOTS,)),
+    Field("middle", "b1", (SLOTS,)),  # it lay halfway between two remembered ones with different answers itself
     Field("ordinary", "b1", (SLOTS,)),  # an ordinary input, or made from one that is remembered
     Field("name", "i8", (SLOTS, WIDTH)),
     Field("step", "i2", (COORDS,)),  # how far each numeric column of a table moved in the latest step from a parent
@@ -50,6 +51,7 @@ class Ring(NamedTuple):
     label: npt.NDArray[np.int64]
     ordinal: npt.NDArray[np.int64]
     granted: npt.NDArray[np.int64]
+    middle: npt.NDArray[np.bool_]
     ordinary: npt.NDArray[np.bool_]
     name: npt.NDArray[np.int64]
     step: npt.NDArray[np.int16]
@@ -97,6 +99,7 @@ class Relations(NamedTuple):
     trial: npt.NDArray[np.bool_]
     fresh: npt.NDArray[np.bool_]
     halfway: npt.NDArray[np.float32]
+    chained: npt.NDArray[np.bool_]
     beside: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
 
@@ -119,6 +122,7 @@ def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scale
         trial=np.zeros(count, np.bool_),
         fresh=np.zeros(count, np.bool_),
         halfway=np.full(count, np.nan, np.float32),
+        chained=np.zeros(count, np.bool_),
         beside=blank(count, BESIDE),
         ends=blank(count, PARTNERS),
     )
@@ -185,7 +189,9 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
     made = out.related[row] and ring.ordinary[slot, near.parent]
     out.fresh[row] = not (repeat or made or near.dmin < radius or near.ub < REPEAT * scales.udist)
     if not repeat:
-        _remember(ring, asked, row, asked.ordinary[row] or made)
+        place = _remember(ring, asked, row)
+        ring.ordinary[slot, place] = asked.ordinary[row] or made
+        ring.middle[slot, place] = not np.isnan(out.halfway[row])
     elif ring.granted[slot, near.same] < GRANTS:
         ring.granted[slot, near.same] += 1
         out.trial[row] = True
@@ -209,6 +215,7 @@ def _look_between(ring: Ring, asked: Asked, sizes: Any, out: Relations, row: int
     one, other, part = bracket(held, coords, far)
     if one >= 0:
         out.halfway[row] = part
+        out.chained[row] = ring.middle[slot, one] or ring.middle[slot, other]
         out.ends[row, 0], out.ends[row, 1] = ring.name[slot, one], ring.name[slot, other]
 
 
@@ -229,8 +236,8 @@ def _step(ring: Ring, query: Any, coords: int, out: Relations, anchor: int) -> N
 
 
 @compiled
-def _remember(ring: Ring, asked: Asked, row: int, ordinary: bool) -> None:
-    """Put the query in place of the oldest recent one, which may move to the reservoir."""
+def _remember(ring: Ring, asked: Asked, row: int) -> int:
+    """Put the query in place of the oldest recent one, which may move to the reservoir; return that place."""
     slot = asked.slot[row]
     kept = ring.kept[slot]
     place = kept % RECENT
@@ -244,9 +251,9 @@ def _remember(ring: Ring, asked: Asked, row: int, ordinary: bool) -> None:
     ring.label[slot, place] = asked.label[row]
     ring.ordinal[slot, place] = kept
     ring.granted[slot, place] = 0
-    ring.ordinary[slot, place] = ordinary
     ring.name[slot, place] = asked.name[row]
     ring.kept[slot] = kept + 1
+    return int(place)
 
 
 @compiled
@@ -264,5 +271,6 @@ def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
     ring.label[slot, to] = ring.label[slot, place]
     ring.ordinal[slot, to] = ring.ordinal[slot, place]
     ring.granted[slot, to] = ring.granted[slot, place]
+    ring.middle[slot, to] = ring.middle[slot, place]
     ring.ordinary[slot, to] = ring.ordinary[slot, place]
     ring.name[slot, to] = ring.name[slot, place]

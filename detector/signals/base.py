@@ -74,6 +74,7 @@ class Batch:
     trial: npt.NDArray[np.bool_]
     fresh: npt.NDArray[np.bool_]
     halfway: npt.NDArray[np.float32]  # how far along between two remembered ones, about 0.5; NaN: between none
+    chained: npt.NDArray[np.bool_]  # and one of the two was such a middle itself
     name: Names  # [n, 5] see `detector.names`
     beside: Names  # [n, BESIDE, 5] whom it was compared with; nobody: zeros
     ends: Names  # [n, 2, 5] ends of the line that it lies on

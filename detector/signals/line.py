@@ -1,7 +1,9 @@
 """Line: an input exactly between two others with different answers: a search for the boundary on a line.
 
 The others are among the latest 16 queries, or nearest among those remembered: there a search that hides between
-ordinary questions, or follows twenty lines in turn, finds its ends too.
+ordinary questions, or follows twenty lines in turn, finds its ends too. Halfway counts when one of the ends was such a
+middle itself, since a search goes on from there. A tester who darkens picture after picture makes lone middles, each
+between a bright one and a nearly black one.
 """
 
 import math
@@ -29,6 +31,7 @@ class _Ring(NamedTuple):
     apart: Any  # [slots, 16, 16] squared distances between them
     asked: Any  # [slots]
     name: Any  # [slots, 16, 5]
+    middle: Any  # [slots, 16] it lay halfway between two others itself
 
 
 def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[Flags, Flags]]:
@@ -36,12 +39,12 @@ def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[
     radius = np.float32(number(population, "r")) * batch.sc
     found = np.zeros((3, len(batch)), np.bool_)
     coords = len(population.arrays.get("coords", ()))
-    asked = (batch.slot, batch.has_input, batch.label, batch.z, batch.c, batch.name)
-    _lines(held, asked, (radius, coords), (found, batch.ends, batch.part))
     remembered = ~np.isnan(batch.halfway)
+    asked = (batch.slot, batch.has_input, batch.label, batch.z, batch.c, batch.name, remembered)
+    _lines(held, asked, (radius, coords), (found, batch.ends, batch.part))
     batch.part[remembered & np.isnan(batch.part)] = HALFWAY
     found[0] |= remembered
-    found[2] |= remembered
+    found[2] |= batch.chained
     wide = math.prod(population.shape) >= DIMENSIONS_MIN
     trial = batch.has_input & (batch.label >= 0) & known(batch.dmin) & wide & (batch.dmin > SAME * radius)
     return [(hit, trial) for hit in found]
@@ -49,7 +52,7 @@ def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[
 
 @compiled
 def _lines(held: Any, batch: Any, sizes: Any, found: Any) -> None:
-    slots, has_input, labels, z, c, name = batch
+    slots, has_input, labels, z, c, name, remembered = batch
     radius, coords = sizes
     hits, ends, part = found
     square = np.zeros(RAW, np.float32)
@@ -58,21 +61,23 @@ def _lines(held: Any, batch: Any, sizes: Any, found: Any) -> None:
         if not has_input[row] or labels[row] < 0:
             continue
         squares(held.z[slot], z[row], square)
-        _between(held, slot, square, (radius[row], coords), (hits[:, row], ends[row], part[row : row + 1]))
+        middle = _between(held, slot, square, (radius[row], coords), (hits[:, row], ends[row], part[row : row + 1]))
         place = held.asked[slot] % RAW
         held.z[slot, :, place] = z[row]
         held.c[slot, place] = c[row]
         held.label[slot, place] = labels[row]
         held.name[slot, place] = name[row]
+        held.middle[slot, place] = middle or remembered[row]
         held.apart[slot, place] = square
         held.apart[slot, :, place] = square
         held.asked[slot] += 1
 
 
 @compiled
-def _between(held: Any, slot: int, square: Any, sizes: Any, found: Any) -> None:
-    """Look at all pairs of ends with different labels."""
+def _between(held: Any, slot: int, square: Any, sizes: Any, found: Any) -> bool:
+    """Look at all pairs of ends with different labels; tell whether the query lies halfway between some."""
     radius, coords = sizes
+    middle = False
     asked = min(held.asked[slot], RAW)
     for one in range(asked):
         for other in range(one):
@@ -80,8 +85,13 @@ def _between(held: Any, slot: int, square: Any, sizes: Any, found: Any) -> None:
             if ends and on_line(square[one], square[other], held.apart[slot, one, other]):
                 near = (square[one], square[other], radius, coords)
                 part = _judge(held.c[slot, one], held.c[slot, other], near, found[0])
+                chained = held.middle[slot, one] or held.middle[slot, other]
+                halfway = part >= 0 and abs(part - HALFWAY) <= MIDDLE
+                middle = middle or halfway
+                found[0][2] = found[0][2] or (halfway and chained)
                 if part >= 0:
                     _tell(held.name[slot, one], held.name[slot, other], part, found)
+    return middle
 
 
 @compiled
@@ -103,7 +113,6 @@ def _judge(one: Any, other: Any, sizes: Any, found: Any) -> float:
         return -1.0
     found[0] = True
     found[1] = found[1] or near + far < NARROW * radius
-    found[2] = found[2] or abs(part - HALFWAY) <= MIDDLE
     return float(part)
 
 
@@ -147,10 +156,11 @@ SIGNAL = Signal(
         Field("apart", "f4", (RAW, RAW)),
         Field("asked", "i8"),
         Field("name", "i8", (RAW, WIDTH)),
+        Field("middle", "b1", (RAW,)),
     ),
     fold=_fold,
     because=_because,
-    version=2,
+    version=3,
     trace=_trace,
     words=_words,
     source="Lowd and Meek 2005 (line search); Chen et al. 2020 (HopSkipJump) bisects so",
