@@ -45,7 +45,7 @@ class DetectSettings:
     metrics_host: str = "127.0.0.1"
     checkpoint_seconds: float = 1.0
     checkpoint_queries: int = 50_000
-    clients_max: int = 50_000  # in memory, over all partitions of the process: about 38 kB each
+    clients_max: int = 40_000  # in memory, over all partitions of the process: about 51 kB each
 
 
 def run(settings: DetectSettings) -> None:

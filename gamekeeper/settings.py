@@ -138,7 +138,7 @@ SETTINGS: tuple[Setting, ...] = (
         "GAMEKEEPER_CHECKPOINT_QUERIES", "50000", forms.whole(1, 10_000_000), "most queries between two checkpoints"
     ),
     Setting(
-        "GAMEKEEPER_CLIENTS_MAX", "50000", forms.whole(100, 100_000_000), "clients a detect process keeps in memory"
+        "GAMEKEEPER_CLIENTS_MAX", "40000", forms.whole(100, 100_000_000), "clients a detect process keeps in memory"
     ),
     Setting("GAMEKEEPER_DATA", "~/.local/share/gamekeeper", forms.path, "folder of `up`: everything embedded"),
     Setting("GAMEKEEPER_CACHE", "~/.cache/gamekeeper", forms.path, "folder for what is fetched once"),
