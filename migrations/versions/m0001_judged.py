@@ -51,9 +51,7 @@ def _episodes() -> None:
         Column("score", REAL, nullable=False, comment="the highest score reached"),
         Column("leakage", REAL, comment="the latest known leakage; null: never known"),
         Column("verdicts", LONG, server_default="0", nullable=False, comment="verdicts of this episode"),
-        Column(
-            "alerted", TEXT, comment="the latest alert sent: budget, suspected, confirmed or resolved; null: none yet"
-        ),
+        Column("alerted", TEXT, comment="the latest alert sent: suspected, confirmed or resolved; null: none yet"),
         sa.PrimaryKeyConstraint("client", "model", "number", name="pk_episodes"),
         sa.UniqueConstraint("id", name="uq_episodes_id"),
         comment="A client's verdicts from leaving clear until returning to it.",
@@ -147,7 +145,7 @@ def _verdicts() -> None:
         Column("episode", INT, nullable=False, comment="1, 2, ... for each client and model"),
         Column("standing", TEXT, nullable=False, comment="clear, watched, suspected or confirmed, from here on"),
         Column("previous", TEXT, nullable=False, comment="the standing before"),
-        Column("cause", TEXT, nullable=False, comment="evidence, budget, expiry, lift or label"),
+        Column("cause", TEXT, nullable=False, comment="evidence, expiry, lift or label"),
         Column(
             "action", TEXT, nullable=False, comment="what the policy answers with: allow, perturb, throttle or block"
         ),
