@@ -9,7 +9,7 @@ NaN is *unknown*. `geometry` names what is read of the population.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -140,18 +140,15 @@ def _look(glass: Lens, inputs: Floats, label: npt.NDArray[np.int64]) -> Features
     cell, dc = _nearest(glass, ux)
     foreign = np.full(len(inputs), np.nan, np.float32)
     if glass.trees is not None:
-        foreign = trees.answer(glass.trees, trees.columns(ux, (res, dc, seen.con, seen.tex), seen.u))
+        foreign = trees.answer(glass.trees, trees.rows(ux, (res, dc, seen.con, seen.tex), seen.u))
     return Features(seen.z, c, ux, sc, seen.tex, cell, dc, res, doubt(glass, seen.u, label), foreign)
 
 
-def asked_of_trees(glass: Lens, inputs: Floats) -> "Seen":
-    """Return what the trees are asked of inputs f4[n, D]: ux f4[n, P], four numbers f4[n] each, u f4[n, U]."""
+def asked_of_trees(glass: Lens, inputs: Floats) -> Floats:
+    """Return the rows f4[n, C] that the trees are asked of inputs f4[n, D]; they need not have grown yet."""
     seen = _views(glass, _plain(inputs))
     ux, res = reduce(seen.u, glass.pca_mean, glass.pca)
-    return ux, (res, _nearest(glass, ux)[1], seen.con, seen.tex), seen.u
-
-
-Seen: TypeAlias = tuple[Floats, tuple[Floats, ...], Floats]
+    return trees.rows(ux, (res, _nearest(glass, ux)[1], seen.con, seen.tex), seen.u)
 
 
 def _views(glass: Lens, inputs: Floats) -> Views:

@@ -26,7 +26,6 @@ ARRAYS: Final[dict[str, str]] = {
     "levels_start": "i4[D+1] where each column's run begins in `levels`; an empty run: not discrete",
     "pca_mean": "f4[U] mean of the coarse view",
     "pca": "f4[U, P] orthonormal principal axes of the coarse view",
-    "ux_sd": "f4[P] standard deviation on each axis",
     "net_in": "f4[U, H] the surrogate's first layer, of the coarse view; ReLU follows",
     "net_in_bias": "f4[H]",
     "net_out": "f4[H, K] its second layer: log-odds of each label",

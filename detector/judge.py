@@ -193,7 +193,7 @@ def _level(process: Any, p0: Any, start: int, stop: int) -> float:
 def _called_for(state: _State, rules: _Rules, slot: int) -> int:
     stricter = state.episode[slot] * _LN2
     peaks = state.peak[slot]
-    if state.strong_peak[slot].max() >= rules.alone + stricter or _pair(peaks, rules, rules.pair + stricter):
+    if state.strong_peak[slot].max() >= rules.alone + stricter or pair(peaks, rules.pair + stricter, rules.gated):
         return 3
     if peaks.max() >= rules.one + stricter:
         return 2
@@ -201,7 +201,7 @@ def _called_for(state: _State, rules: _Rules, slot: int) -> int:
 
 
 @compiled
-def _pair(peaks: Any, rules: _Rules, bound: float) -> bool:
+def pair(peaks: Any, bound: float, gated: bool) -> bool:
     """Tell whether two kinds, oddity apart, pass the bound; while gated, one of them must be a mechanism."""
     kinds, answered, mechanisms = 0, 0, 0
     for kind in range(peaks.shape[0]):
@@ -209,4 +209,4 @@ def _pair(peaks: Any, rules: _Rules, bound: float) -> bool:
             kinds += not _ANSWERED[kind]
             answered = max(answered, _ANSWERED[kind])
             mechanisms += _MECHANISM[kind]
-    return kinds + answered > 1 and (mechanisms > 0 or not rules.gated)
+    return kinds + answered > 1 and (mechanisms > 0 or not gated)

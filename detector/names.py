@@ -12,15 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.query import Queries
+from detector.wire.ids import CROCKFORD, OPAQUE
 
 NUMBER, TIME, LABEL, ID = 0, 1, 2, 3
 WIDTH: Final = 5
 NOBODY: Final = 0  # the number of no query
-OPAQUE: Final = 1 << 62  # labels from here on are codes of texts that were not kept (wire.ids)
 
 Names = npt.NDArray[np.int64]
 
-_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _DAY: Final = 86_400_000  # ms
 _UUID_VERSIONS: Final = range(1, 8)
 _TIMED_UUID: Final = 7  # begins with a time, as ULIDs do
@@ -55,7 +54,7 @@ def blank(*shape: int) -> Names:
 def read(name: Names) -> Name:
     """Return one name i8[5] for people."""
     number, time, label = (int(value) for value in name[:ID])
-    told = label if 0 <= label < OPAQUE else None
+    told = label if 0 <= label < OPAQUE else None  # from there on labels are codes of texts that were not kept
     return Name(number, time, told, id_text(name[ID:].astype("<i8").tobytes(), time))
 
 
@@ -73,4 +72,4 @@ def id_text(data: bytes, time: int) -> str:
 
 
 def _ulid(value: int) -> str:
-    return "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+    return "".join(CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))

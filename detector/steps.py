@@ -35,11 +35,8 @@ BOTH: Final = (0.1, 0.9)  # share of upward steps among those of the modal size
 @compiled
 def constant_step(child: Any, parent: Any, coords: int, numeric: int) -> bool:
     """Tell whether i2[64] `child` is `parent` plus sign noise; `numeric` first coordinates are a table's numbers."""
-    steps = np.empty(64, np.int64)
-    for place in range(coords):
-        cut = numeric == 0 and not 0 < child[place] < FULL  # an image's pixel at an end: the step was clipped
-        steps[place] = 0 if cut else np.int64(child[place]) - parent[place]
-    if _sign_noise(steps[:coords], parent, max(CHANGED_MIN, SHARE * coords), MODAL, True):
+    steps = _steps(child, parent, coords, numeric == 0)
+    if _sign_noise(steps, parent, max(CHANGED_MIN, SHARE * coords), MODAL, True):
         return True
     return numeric >= NUMERIC_MIN and _sign_noise(
         steps[:numeric], parent, max(NUMERIC_MIN, NUMERIC_SHARE * numeric), NUMERIC_MODAL, False
@@ -49,20 +46,15 @@ def constant_step(child: Any, parent: Any, coords: int, numeric: int) -> bool:
 @compiled
 def brightness(child: Any, parent: Any, coords: int) -> int:
     """Return by how much (thousandths, signed) an image is its parent made evenly brighter or darker; 0: it is not."""
-    steps = np.empty(64, np.int64)
-    for place in range(coords):
-        cut = not 0 < child[place] < FULL
-        steps[place] = 0 if cut else np.int64(child[place]) - parent[place]
-    size = _different(steps[:coords])
+    steps = _steps(child, parent, coords, True)
+    size = _different(steps)
     if size.shape[0] < TINTED_MIN:
         return 0
     size.sort()
     mode, at_mode = _modal(size)
     if mode < STEP_MIN or at_mode <= NUMERIC_MODAL * size.shape[0]:
         return 0
-    up = 0
-    for step in steps[:coords]:
-        up += abs(step - mode) <= BIN
+    up = _upward(steps, mode)
     if BOTH[0] <= up / at_mode <= BOTH[1]:
         return 0
     return mode if up > 0 else -mode
@@ -102,16 +94,28 @@ def _sign_noise(steps: Any, parent: Any, least: float, share: float, or_multiple
     if mode < STEP_MIN or at_mode < NUMERIC_MIN:
         return False
     if at_mode > share * size.shape[0] or (or_multiples and _multiples(size, mode) > share * size.shape[0]):
-        return _both_ways(steps, mode, at_mode) and not _on_grid(parent[: steps.shape[0]], mode)
+        both_ways = BOTH[0] <= _upward(steps, mode) / at_mode <= BOTH[1]
+        return both_ways and not _on_grid(parent[: steps.shape[0]], mode)
     return False
 
 
 @compiled
-def _both_ways(steps: Any, mode: int, at_mode: int) -> bool:
+def _steps(child: Any, parent: Any, coords: int, image: bool) -> Any:
+    """Return how far each coordinate moved, i8[coords]; 0 for an image's pixel at an end: its step was clipped."""
+    steps = np.empty(coords, np.int64)
+    for place in range(coords):
+        cut = image and not 0 < child[place] < FULL
+        steps[place] = 0 if cut else np.int64(child[place]) - parent[place]
+    return steps
+
+
+@compiled
+def _upward(steps: Any, mode: int) -> int:
+    """Return how many steps of the commonest size go up."""
     up = 0
     for step in steps:
         up += abs(step - mode) <= BIN
-    return BOTH[0] <= up / at_mode <= BOTH[1]
+    return up
 
 
 @compiled

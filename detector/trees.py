@@ -34,15 +34,15 @@ def of(population: Population) -> Trees | None:
     return Trees(**{name: geometry.array(population, f"trees_{name}", dtype) for name, dtype in DTYPES.items()})
 
 
-def columns(ux: Any, scalars: Any, u: Any) -> npt.NDArray[np.float32]:
+def rows(ux: Any, scalars: Any, u: Any) -> npt.NDArray[np.float32]:
     """Return what trees are asked of each input, f4[n, P + s + U]; unknown numbers are 0."""
     return np.nan_to_num(np.concatenate([ux, np.stack(scalars, axis=1), u], axis=1).astype(np.float32))
 
 
-def answer(trees: Trees, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def answer(trees: Trees, asked: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return the log-odds f4[n] of rows f4[n, C]."""
-    out = np.zeros(len(rows), np.float32)
-    _answer(trees, rows, out)
+    out = np.zeros(len(asked), np.float32)
+    _answer(trees, asked, out)
     return out
 
 

@@ -5,7 +5,7 @@ queries -> counted, repeated ids set aside -> features -> memory -> signals -> w
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,16 @@ class Closed:
         return len(self.slot)
 
 
+class _Found(NamedTuple):
+    """What was found of a batch's scored queries, from which examples are taken. [n] queries, [m] windows."""
+
+    population: Population
+    rows: npt.NDArray[np.int64]  # [n] of all queries
+    batch: Batch
+    hit: Flags  # [n, E]
+    closing: npt.NDArray[np.int64]  # [m] rows of `batch` that close windows
+
+
 class Watch:
     """The clients of one model. Without a population queries are counted, never scored."""
 
@@ -58,10 +68,14 @@ class Watch:
 
     def fold(self, queries: Queries) -> Closed:
         """Take queries in stream order and return the windows that they close; examples are left out."""
-        return self.look(queries)[0]
+        return self._folded(queries)[0]
 
     def look(self, queries: Queries) -> tuple[Closed, Waiting | None]:
         """Take queries in stream order and return the windows that they close, and their hits as examples."""
+        closed, found = self._folded(queries)
+        return closed, None if found is None else self._waiting(closed, found)
+
+    def _folded(self, queries: Queries) -> tuple[Closed, _Found | None]:
         slot, tenant = self._slots(queries)
         for place, name in tenant.items():
             self.table.tenants[place] = name
@@ -77,24 +91,18 @@ class Watch:
         row = rows[cut.row]
         counts = (cut.hits.astype(np.uint16), cut.trials.astype(np.uint16))
         closed = Closed(cut.slot, cut.window, row, counted[row], *counts, _rows(cut), learnt)
-        closed = judge(self.population, closed)
-        return closed, self._waiting(rows, batch, hit, (cut, closed))
+        return judge(self.population, closed), _Found(self.population, rows, batch, hit, cut.row)
 
-    def _waiting(
-        self, rows: npt.NDArray[np.int64], batch: Batch, hit: Flags, closing: tuple[window_fold.Cut, Closed]
-    ) -> Waiting | None:
+    def _waiting(self, closed: Closed, found: _Found) -> Waiting:
         """Return the hits of queries and of windows, by rows of all queries."""
-        cut, closed = closing
-        if self.population is None:
-            return None
-        who = (cut.row, cut.slot, batch.name[cut.row])
+        who = (found.closing, closed.slot, found.batch.name[found.closing])
         hits = examples.joined(
             [
-                *examples.of_queries(batch, hit, self.population),
-                *examples.of_windows(who, closed.hits, closed.rows, self.population),
+                *examples.of_queries(found.batch, found.hit, found.population),
+                *examples.of_windows(who, closed.hits, closed.rows, found.population),
             ]
         )
-        return Waiting(self.table.columns["examples"], hits._replace(row=rows[hits.row]))
+        return Waiting(self.table.columns["examples"], hits._replace(row=found.rows[hits.row]))
 
     def _slots(self, queries: Queries) -> tuple[npt.NDArray[np.int64], dict[int, str | None]]:
         """Return each query's slot, and each client's tenant as last stated."""

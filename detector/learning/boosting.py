@@ -9,7 +9,6 @@ import numpy.typing as npt
 from sklearn.ensemble import GradientBoostingClassifier
 
 from detector import features, trees
-from detector.features import Seen
 from detector.geometry import Floats
 from detector.learning import foreign, virtual
 from detector.learning.past import generator, seed
@@ -30,12 +29,13 @@ QUANTILES: Final = {"for96": 0.96, "for995": 0.995}
 def with_trees(population: Population, pool: Pool, inputs: Floats) -> Population:
     """Add the trees that tell foreign inputs; a pool too small for virtual copies is too small for them."""
     glass, rng = features.lens(population), generator("foreign", population.model)
-    kinds = virtual.kinds_of(pool.layout)
-    made = [virtual.queries_of(pool, kind, population, virtual.CLIENTS_FIRST) for kind in kinds]
-    copies = [copy.input for copy in made if copy is not None and copy.input is not None]
-    if glass is None or not copies:
+    ordinary = [rng.permutation(inputs)[:ORDINARY]]
+    for kind in virtual.kinds_of(pool.layout):
+        made = virtual.queries_of(pool, kind, population, virtual.CLIENTS_FIRST)
+        if made is not None and made.input is not None:
+            ordinary.append(rng.permutation(made.input)[:COPIES])
+    if glass is None or len(ordinary) == 1:
         return population
-    ordinary = [rng.permutation(inputs)[:ORDINARY], *(rng.permutation(copy)[:COPIES] for copy in copies)]
     strange = virtual.raw(foreign.inputs(pool, rng), population)
     arrays, numbers = fit(
         population.model,
@@ -45,14 +45,13 @@ def with_trees(population: Population, pool: Pool, inputs: Floats) -> Population
     return replace(population, arrays={**population.arrays, **arrays}, numbers={**population.numbers, **numbers})
 
 
-def fit(model: str, ordinary: Seen, foreign: Seen) -> tuple[dict[str, npt.NDArray[Any]], dict[str, float]]:
-    """Return the arrays and numbers of the signal `foreign`.
+def fit(model: str, ordinary: Floats, foreign: Floats) -> tuple[dict[str, npt.NDArray[Any]], dict[str, float]]:
+    """Return the trees' arrays, and the thresholds, from rows f4[n, C] as `features.asked_of_trees` makes them.
 
     Trees grow on every second row; the thresholds are quantiles of the others, which they have not seen.
     """
-    ordinary_rows, foreign_rows = trees.columns(*ordinary), trees.columns(*foreign)
-    rows = np.concatenate([ordinary_rows[::2], foreign_rows])
-    is_foreign = np.repeat([0, 1], [len(ordinary_rows[::2]), len(foreign_rows)])
+    teaching, held_out = ordinary[::2], ordinary[1::2]
+    is_foreign = np.repeat([0, 1], [len(teaching), len(foreign)])
     boosted = GradientBoostingClassifier(
         n_estimators=TREES,
         max_depth=None,
@@ -63,10 +62,10 @@ def fit(model: str, ordinary: Seen, foreign: Seen) -> tuple[dict[str, npt.NDArra
         max_features="sqrt",
         random_state=seed("foreign", model),
     )
-    boosted.fit(rows, is_foreign)
+    boosted.fit(np.concatenate([teaching, foreign]), is_foreign)
     grown = _arrays(boosted)
-    held_out = trees.answer(grown, ordinary_rows[1::2])
-    numbers = {name: float(np.quantile(held_out, share)) for name, share in QUANTILES.items()}
+    usual = trees.answer(grown, held_out)
+    numbers = {name: float(np.quantile(usual, share)) for name, share in QUANTILES.items()}
     return {f"trees_{name}": column for name, column in grown._asdict().items()}, numbers
 
 

@@ -18,7 +18,6 @@ ROWS_PER_CELL: Final = 8  # fewer rows a cell would place cells on single querie
 HELD_OUT: Final = 4  # one client in so many, and one copy, sets the surrogate's thresholds without teaching it
 NEIGHBOURS: Final = 128  # queries of others among which the nearest is looked for
 PAIRS: Final = 4_000
-SD_FLOOR: Final = 0.01  # of the largest: an axis without spread must not blow up what is divided by it
 TEXTURE_ROOM: Final = 1.1
 
 Floats = npt.NDArray[np.float32]
@@ -58,9 +57,8 @@ def fit(population: Population, rows: Training) -> tuple[dict[str, npt.NDArray[A
     model, weight = population.model, rows.weight
     mean, axes = principal(rows.u, weight)
     ux, res = features.reduce(rows.u, mean, axes)
-    deviation = _spread(ux, weight)
     centres, _ = kinds.centres_of(ux, max(1, min(CELLS, len(ux) // ROWS_PER_CELL)), seed("cells", model))
-    arrays: dict[str, npt.NDArray[Any]] = {"pca_mean": mean, "pca": axes, "ux_sd": deviation}
+    arrays: dict[str, npt.NDArray[Any]] = {"pca_mean": mean, "pca": axes}
     arrays["cells"] = centres.astype(np.float32)
     seen = {"dc": _nearest(ux, arrays["cells"]), "res": res, "tex": rows.tex, "m": rows.margin}
     held_out = np.where(rows.client < 0, np.arange(len(ux)), rows.client) % HELD_OUT == 0
@@ -116,13 +114,6 @@ def _quantile(name: str, values: Floats | None, weight: Weights, share: float) -
     if values is None or not known.any():
         return {}
     return {name: weighted_quantile(values[known], weight[known], share)}
-
-
-def _spread(ux: Floats, weight: Weights) -> Floats:
-    mean = np.average(ux, axis=0, weights=weight)
-    deviation = np.sqrt(np.average((ux - mean) ** 2, axis=0, weights=weight))
-    largest = float(deviation.max(initial=0))
-    return np.maximum(deviation, SD_FLOOR * largest if largest > 0 else 1).astype(np.float32)
 
 
 def _nearest(ux: Floats, centres: Floats) -> Floats:

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from detector.compiled import compiled
 from detector.evidence import Thresholds, advance, log_mean
+from detector.judge import pair
 from detector.learning.ceilings import Ceilings, Lives
-from detector.signals import EVENTS, KINDS
+from detector.signals import EVENTS, SPANS
 
 SPARE: Final = 0.08  # share of the first pass's clients whose extreme readings set no ceiling
 ASIDE_MAX: Final = 0.1  # more than this share is no poison: it is a kind of client, and stays
@@ -24,14 +25,9 @@ Flags = npt.NDArray[np.bool_]
 
 def blocked(group: Lives, ceilings: Ceilings, bounds: Thresholds, *, gated: bool) -> Flags:
     """Tell which clients the block's rule meets: two kinds of evidence, or one strong mechanism."""
-    mechanism: Flags = _strong(group, ceilings).max(1, initial=-np.inf) >= bounds.strong
-    kind_of = [KINDS.index(event.kind) for event in EVENTS]
-    groups = {kind: event.group for kind, event in zip(kind_of, EVENTS, strict=True)}
-    reached = _by_kind(group, ceilings, np.array(kind_of, np.int64)) >= bounds.pair
-    behaves = reached[:, [at for at, letter in groups.items() if letter == "P"]].any(1)
-    answered = reached[:, [at for at, letter in groups.items() if letter == "A"]].any(1)
-    pair = answered + reached[:, [at for at, letter in groups.items() if letter in "SP"]].sum(1) >= 2  # noqa: PLR2004  # two kinds
-    found: Flags = mechanism | (pair & behaves if gated else pair)
+    alone = _strong(group, ceilings).max(1, initial=-np.inf) >= bounds.strong
+    pairs = [pair(peaks, bounds.pair, gated) for peaks in _by_kind(group, ceilings)]
+    found: Flags = alone | np.array(pairs, np.bool_)
     return found
 
 
@@ -40,10 +36,10 @@ def _strong(group: Lives, ceilings: Ceilings) -> npt.NDArray[np.float64]:
     return np.column_stack([_reached(group, [at], [ceilings.strong[EVENTS[at].name]]) for at in held] or [_none(group)])
 
 
-def _by_kind(group: Lives, ceilings: Ceilings, kind_of: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    out = np.full((group.clients, len(KINDS)), -np.inf)
-    for kind in range(len(KINDS)):
-        held = [int(at) for at in np.flatnonzero(kind_of == kind) if EVENTS[at].name in ceilings.p0]
+def _by_kind(group: Lives, ceilings: Ceilings) -> npt.NDArray[np.float64]:
+    out = np.full((group.clients, len(SPANS)), -np.inf)
+    for kind, first, end in SPANS.values():
+        held = [at for at in range(first, end) if EVENTS[at].name in ceilings.p0]
         if held:
             out[:, kind] = _reached(group, held, [ceilings.p0[EVENTS[at].name] for at in held])
     return out

@@ -2,18 +2,7 @@
 
 from typing import Final
 
-from detector.signals import (
-    disagree,
-    entropy,
-    lattice,
-    line,
-    low,
-    novelty,
-    probe,
-    stencil,
-    texture,
-    unlike,
-)
+from detector.signals import disagree, entropy, lattice, line, low, novelty, probe, stencil, texture, unlike
 from detector.signals.base import Event, Signal
 
 SIGNALS: Final[tuple[Signal, ...]] = (

@@ -26,9 +26,8 @@ class Event(NamedTuple):
 
     name: str
     kind: str
-    group: Literal[
-        "S", "A", "P", "O"
-    ]  # sent, or answered, unlike the population; P: how queries relate; O: mere oddity
+    # S: sent, A: answered unlike the population; P: how queries relate; O: mere oddity
+    group: Literal["S", "A", "P", "O"]
     floor: float = 0.005  # smallest ceiling p0, for populations that lack a camera or an analyst
     strong: float | None = None  # floor of the higher ceiling at which this event alone may block
     moving: bool = False  # counted only in windows whose inputs move on (an event of the whole window)

@@ -2,11 +2,11 @@
 
 import hashlib
 
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TO_BASE32 = str.maketrans(
-    _CROCKFORD + _CROCKFORD.lower()[10:], "0123456789abcdefghijklmnopqrstuv" + "abcdefghijklmnopqrstuv"
+    CROCKFORD + CROCKFORD.lower()[10:], "0123456789abcdefghijklmnopqrstuv" + "abcdefghijklmnopqrstuv"
 )
-_ULID_CHARS = frozenset(_CROCKFORD + _CROCKFORD.lower())
+_ULID_CHARS = frozenset(CROCKFORD + CROCKFORD.lower())
 _HEX = frozenset("0123456789abcdefABCDEF")
 _ULID_LENGTH = 26
 _UUID_LENGTH = 36

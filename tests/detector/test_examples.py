@@ -17,6 +17,7 @@ from detector.signals import SIGNALS, SPANS
 from detector.signals.base import Hit, Signal
 from detector.verdict import Verdict
 from detector.wire import id_bytes
+from detector.wire.ids import OPAQUE
 from gamekeeper.demo.clients import Kind
 from tests.detector import build
 
@@ -175,6 +176,6 @@ def test_ids_read_as_they_were_written(id: str, text: str) -> None:  # noqa: A00
 
 def test_opaque_labels_are_not_told() -> None:
     """The text of an opaque label is not kept, so no number is shown in its place."""
-    row = np.array([7, WRITTEN, names.OPAQUE | 5, 0, 0])
+    row = np.array([7, WRITTEN, OPAQUE | 5, 0, 0])
 
     assert (names.read(row).label, str(names.read(row))) == (None, "query 7")

@@ -5,26 +5,25 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from benchmarks.arena.attacks.boundary import HALVINGS, halfway, search
 from benchmarks.arena.attacks.copies import fitted
 from benchmarks.arena.attacks.oracle import Loot, Oracle
+from benchmarks.arena.attacks.synthetic import unit
 from benchmarks.arena.data import Floats, Numbers, Random
 
-Middle: TypeAlias = Callable[[Floats, Floats], Numbers]
-"""Where to ask between the two ends of a bracket."""
 Change: TypeAlias = Callable[[Floats], Floats]
 """From the signs of a gradient to a step."""
-_HALVINGS: Final = 9
 _SEEDS: Final = 100
 
 
 def random_split(oracle: Oracle, own: Loot, rng: Random) -> None:
     """Bisect at 35 to 65 % instead of half."""
-    _search(oracle, own, rng, lambda start, end: start + rng.uniform(0.35, 0.65) * (end - start))
+    search(oracle, own, rng, lambda start, end: start + rng.uniform(0.35, 0.65) * (end - start))
 
 
 def bent(oracle: Oracle, own: Loot, rng: Random) -> None:
     """Bisect off the line: every middle is moved sideways by 15 % of the bracket."""
-    _search(oracle, own, rng, lambda start, end: (start + end) / 2 + 0.15 * _sideways(end - start, own, rng))
+    search(oracle, own, rng, lambda start, end: (start + end) / 2 + 0.15 * _sideways(end - start, own, rng))
 
 
 def decoyed(oracle: Oracle, own: Loot, rng: Random) -> None:
@@ -33,7 +32,7 @@ def decoyed(oracle: Oracle, own: Loot, rng: Random) -> None:
     def decoys() -> None:
         oracle(own.seeds[rng.choice(len(own.seeds), 2)])
 
-    _search(oracle, own, rng, lambda start, end: (start + end) / 2, decoys)
+    search(oracle, own, rng, halfway, decoys)
 
 
 def in_parallel(oracle: Oracle, own: Loot, rng: Random) -> None:
@@ -45,7 +44,7 @@ def in_parallel(oracle: Oracle, own: Loot, rng: Random) -> None:
         start: Numbers = seeds[[one for one, _ in pairs]]
         end: Numbers = seeds[[two for _, two in pairs]]
         first = labels[[one for one, _ in pairs]]
-        for _ in range(_HALVINGS):
+        for _ in range(HALVINGS):
             middle = (start + end) / 2
             same = (oracle.labels(middle) == first)[:, None]
             start, end = np.where(same, middle, start), np.where(same, end, middle)
@@ -53,7 +52,7 @@ def in_parallel(oracle: Oracle, own: Loot, rng: Random) -> None:
 
 def foreign_lines(oracle: Oracle, own: Loot, rng: Random) -> None:
     """Bisect between inputs from elsewhere."""
-    _search(oracle, Loot(own.foreign, *_rest(own)), rng, lambda start, end: (start + end) / 2)
+    search(oracle, Loot(own.foreign, *_rest(own)), rng, halfway)
 
 
 def jittered_jbda(oracle: Oracle, own: Loot, rng: Random) -> None:
@@ -94,28 +93,15 @@ def under_the_bar(oracle: Oracle, own: Loot, rng: Random) -> None:
     def decoys() -> None:
         oracle(own.seeds[rng.choice(len(own.seeds), 7)])
 
-    _search(oracle, own, rng, lambda start, end: (start + end) / 2, decoys)
-
-
-def _search(oracle: Oracle, own: Loot, rng: Random, middle_of: Middle, after: Callable[[], None] | None = None) -> None:
-    while True:
-        start, end = own.seeds[rng.choice(len(own.seeds), 2, replace=False)]
-        labels = oracle.labels(np.stack([start, end]))
-        for _ in range(_HALVINGS if labels[0] != labels[1] else 0):
-            middle = np.asarray(middle_of(start, end), np.float32)
-            same = oracle.labels(middle[None])[0] == labels[0]
-            start, end = (middle, end) if same else (start, middle)
-            if after is not None:
-                after()
+    search(oracle, own, rng, halfway, decoys)
 
 
 def _grow(oracle: Oracle, own: Loot, step: Change) -> None:
     seeds = own.seeds[:_SEEDS]
     known, labels = seeds, oracle.labels(seeds)
-    unit = own.free * own.spread * np.float32(1 if own.image else 3)
     while True:
         copy = fitted(known, labels)
-        fresh = (known + unit * step(copy.sign(known))).astype(np.float32)
+        fresh = (known + unit(own) * step(copy.sign(known))).astype(np.float32)
         for begin in range(0, len(fresh), 16):
             answers = oracle.labels(fresh[begin : begin + 16])
             known = np.concatenate([known, fresh[begin : begin + 16]])

@@ -3,29 +3,41 @@
 import contextlib
 import importlib
 import warnings
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from benchmarks.arena.attacks.oracle import Loot, Oracle
 from benchmarks.arena.data import Floats, Labels, Numbers, Random
 
-_HALVINGS: Final = 9
+Middle: TypeAlias = Callable[[Floats, Floats], Numbers]
+"""Where to ask between the two ends of a bracket."""
+HALVINGS: Final = 9
 _STEP: Final = 0.02  # of a number's range, for a finite difference
 
 
 def bisection(oracle: Oracle, own: Loot, rng: Random) -> None:
     """Halve the line between two seeds with different answers (Lowd and Meek 2005; Tramer et al. 2016)."""
+    search(oracle, own, rng, halfway)
+
+
+def search(oracle: Oracle, own: Loot, rng: Random, middle_of: Middle, after: Callable[[], None] | None = None) -> None:
+    """Narrow brackets between two seeds with different answers, one bracket after another."""
     while True:
-        start: Numbers
-        end: Numbers
-        start, end, label = _pair(oracle, own, rng)
-        for _ in range(_HALVINGS):
-            middle = (start + end) / 2
-            if oracle.labels(middle[None])[0] == label:
-                start = middle
-            else:
-                end = middle
+        start, end = own.seeds[rng.choice(len(own.seeds), 2, replace=False)]
+        labels = oracle.labels(np.stack([start, end]))
+        for _ in range(HALVINGS if labels[0] != labels[1] else 0):
+            middle = np.asarray(middle_of(start, end), np.float32)
+            same = oracle.labels(middle[None])[0] == labels[0]
+            start, end = (middle, end) if same else (start, middle)
+            if after is not None:
+                after()
+
+
+def halfway(start: Floats, end: Floats) -> Numbers:
+    """Return the middle of a bracket."""
+    return (start + end) / 2
 
 
 def hop_skip_jump(oracle: Oracle, own: Loot, rng: Random) -> None:

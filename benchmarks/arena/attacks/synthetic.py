@@ -20,7 +20,7 @@ _TABLE_UNIT: Final = 3.0
 
 def jbda(oracle: Oracle, own: Loot, rng: Random) -> None:
     """Step from every known input along the sign of the substitute's Jacobian (Papernot et al. 2017)."""
-    _grow(oracle, own, rng, lambda copy, inputs: inputs + _JBDA * _unit(own) * copy.sign(inputs))
+    _grow(oracle, own, rng, lambda copy, inputs: inputs + _JBDA * unit(own) * copy.sign(inputs))
 
 
 def t_rnd(oracle: Oracle, own: Loot, rng: Random) -> None:
@@ -29,7 +29,7 @@ def t_rnd(oracle: Oracle, own: Loot, rng: Random) -> None:
     def towards(copy: Copy, inputs: Floats) -> Floats:
         target = rng.integers(0, copy.classes, len(inputs))
         for _ in range(_TRND_STEPS):
-            inputs = inputs + _TRND * _unit(own) * copy.sign(inputs, target)
+            inputs = inputs + _TRND * unit(own) * copy.sign(inputs, target)
             inputs = np.clip(inputs, 0, 1) if own.image else inputs
         return inputs
 
@@ -43,7 +43,7 @@ def color(oracle: Oracle, own: Loot, rng: Random) -> None:
     def shifted(_: Copy, inputs: Floats) -> Floats:
         signs = rng.choice([-1, 1], (len(inputs), channels if own.image else inputs.shape[1]))
         steps = np.tile(signs, inputs.shape[1] // channels) if own.image else signs
-        return np.asarray(inputs + 0.25 * _unit(own) * steps, np.float32)
+        return np.asarray(inputs + 0.25 * unit(own) * steps, np.float32)
 
     _grow(oracle, own, rng, shifted)
 
@@ -61,6 +61,6 @@ def _grow(oracle: Oracle, own: Loot, rng: Random, step: Step) -> None:
             known, labels = np.concatenate([known, part]), np.concatenate([labels, answers])
 
 
-def _unit(own: Loot) -> Floats:
+def unit(own: Loot) -> Floats:
     """Return f4[D] what a step of 1 is: the range of a pixel, some standard deviations of a column that may move."""
     return own.free * own.spread * np.float32(1 if own.image else _TABLE_UNIT)
