@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
@@ -27,6 +28,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def quiet(_what: str, _share: float) -> None:
     """Show no progress."""
+
+
+@pytest.fixture(autouse=True)
+def own_logs() -> Iterator[None]:
+    """Undo what a command did to the logs: it sends them to the stderr of its test, which closes with it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

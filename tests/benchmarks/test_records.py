@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks import detection
 from benchmarks.arena import data, honest
 from benchmarks.arena.records import OURS, Record, attacks, result
 from benchmarks.arena.records import honest as honest_rows
@@ -47,6 +49,20 @@ def test_every_judge_has_its_place() -> None:
     assert [row["clients"] for row in found["peers"]["prada"]["honest"]] == [1]
     assert list(found["ablation"]) == ["without line"]
     assert len(json.loads(json.dumps(found))["raw"]) == 6
+
+
+def test_seeds_that_ran_alone_are_told_together(tmp_path: Path) -> None:
+    """Two runs of a seed each are the run of both; runs that share a seed are refused."""
+    for seed in (0, 1):
+        about = {"dataset": "toy", "seeds": [seed], "microseconds_a_query": 20.0 + seed, "worlds": [{"seed": seed}]}
+        found = result([replace(USER, seed=seed), replace(THIEF, seed=seed)], about)
+        (tmp_path / f"{seed}.json").write_text(json.dumps(found), encoding="utf-8")
+    both, records = detection.together([tmp_path / "0.json", tmp_path / "1.json"])
+    assert [record.seed for record in records] == [0, 0, 1, 1]
+    assert (both["seeds"], both["microseconds_a_query"], len(both["worlds"])) == ([0, 1], 20.5, 2)
+    assert [row["clients"] for row in both["honest"] + both["attacks"]] == [2, 2]
+    with pytest.raises(ValueError, match="share a seed"):
+        detection.together([tmp_path / "0.json", tmp_path / "0.json"])
 
 
 def test_each_kind_is_left_out_once() -> None:
