@@ -65,7 +65,7 @@ def study(
 
 
 def together(files: Sequence[Path]) -> tuple[dict[str, Any], list[Record]]:
-    """Return the same for the seeds of several runs on one data set. Raises OSError, ValueError where they do not fit."""
+    """Return the same for the seeds of several runs on one data set. Raises OSError; ValueError if they do not fit."""
     runs = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     seeds = [seed for run in runs for seed in run["seeds"]]
     if len({run["dataset"] for run in runs}) > 1 or len(set(seeds)) < len(seeds):
