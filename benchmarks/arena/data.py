@@ -87,6 +87,14 @@ def _gtsrb(rng: Random) -> Data:
     return _images("gtsrb", (32, 32, 3), _parts(images, signs, sizes, rng), colour)
 
 
+def _cifar(rng: Random) -> Data:
+    """Few natural photographs, on which a victim is often wrong and seldom sure."""
+    held = _file("cifar10_pool")
+    sizes = {"training": 2_600, "past": 1_350, "honest": 1_350, "seeds": 400, "test": 300}
+    colour = _file("gtsrb")["x_train"].astype(np.float32) / 255
+    return _images("cifar", (32, 32, 3), _parts(held["x"], held["y"].ravel(), sizes, rng), colour)
+
+
 def _digits(rng: Random) -> Data:
     from sklearn.datasets import load_digits  # noqa: PLC0415  # only this data set needs it
 
@@ -131,13 +139,26 @@ def _tabular(rng: Random) -> Data:
     from statsmodels.datasets import randhie  # noqa: PLC0415  # only this data set needs it
 
     table = randhie.load_pandas().data.to_numpy(np.float64)
-    inputs, visits = table[:, 1:].astype(np.float32), table[:, 0]
     sizes = {"training": 8_000, "past": 4_500, "honest": 4_500, "seeds": 1_700, "test": 1_490}
-    parts = _divided(inputs, (visits > 0).astype(np.int64), sizes, rng)
+    return _table("tabular", table[:, 1:], table[:, 0] > 0, sizes, rng)
+
+
+def _affairs(rng: Random) -> Data:
+    """Fair's survey of 1978, bundled with statsmodels: eight columns of few values, so that rows recur."""
+    from statsmodels.datasets import fair  # noqa: PLC0415  # only this data set needs it
+
+    table = fair.load_pandas().data.to_numpy(np.float64)
+    sizes = {"training": 2_400, "past": 1_500, "honest": 1_500, "seeds": 500, "test": 466}
+    return _table("affairs", table[:, :-1], table[:, -1] > 0, sizes, rng)
+
+
+def _table(name: str, columns: Numbers, yes: npt.NDArray[np.bool_], sizes: dict[str, int], rng: Random) -> Data:
+    inputs = columns.astype(np.float32)
+    parts = _divided(inputs, yes.astype(np.int64), sizes, rng)
     # A thief without rows of its own knows each column's values and draws every column by itself.
     foreign = np.stack([rng.permuted(column) for column in inputs.T], axis=1)[:6_000]
     return Data(
-        name="tabular",
+        name=name,
         shape=(inputs.shape[1],),
         classes=2,
         **parts,
@@ -153,5 +174,7 @@ SETS: Final[dict[str, Callable[[Random], Data]]] = {
     "gtsrb": _gtsrb,
     "digits": _digits,
     "tabular": _tabular,
+    "cifar": _cifar,
+    "affairs": _affairs,
 }
 """All data sets. Whoever adds one writes a loader and names it here."""

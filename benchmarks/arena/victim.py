@@ -11,7 +11,7 @@ from gamekeeper.demo.data import quiet_tensorflow
 
 _HALVED_TWICE: Final = 16  # pixels a side, at least, for two poolings
 CHUNK: Final = 2_048  # inputs answered at once
-_EPOCHS: Final = {"mnist": 4, "gtsrb": 14, "digits": 30, "tabular": 12}
+_EPOCHS: Final = {"mnist": 4, "gtsrb": 14, "digits": 30, "tabular": 12, "cifar": 14, "affairs": 12}
 _CHECKPOINTS: Final = (0.15, 0.4, 0.7)  # of the training, whose answers HODA compares
 
 
