@@ -3,6 +3,7 @@
 An unset and an empty variable are the same. A secret may come from a file instead: NAME_FILE holds its path.
 """
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gamekeeper import forms
+
+ENDPOINTS = "endpoints.json"  # in the data folder of a running `up`: where everything is
 
 
 class BadSettings(ValueError):  # noqa: N818  # named for what it says to the operator
@@ -51,18 +54,27 @@ class Settings:
     log_level: str
 
     def need_kafka(self) -> str:
-        """Return Kafka's bootstrap servers. Raises BadSettings where they are not set."""
-        return _need(self.kafka_bootstrap_servers, "KAFKA_BOOTSTRAP_SERVERS")
+        """Return Kafka's bootstrap servers, else those of a running `up`. Raises BadSettings where there are none."""
+        return _need(self.kafka_bootstrap_servers or _of_up(self.data, "kafka"), "KAFKA_BOOTSTRAP_SERVERS")
 
     def need_database(self) -> str:
-        """Return the database URL. Raises BadSettings where it is not set."""
-        return _need(self.database_url, "DATABASE_URL")
+        """Return the database URL, else that of a running `up`. Raises BadSettings where there is none."""
+        return _need(self.database_url or _of_up(self.data, "database"), "DATABASE_URL")
 
 
 def _need(value: str, name: str) -> str:
     if not value:
-        raise BadSettings(f"{name} is not set; set it, or use `gamekeeper up`, which brings its own")
+        raise BadSettings(f"{name} is not set; set it, or start `gamekeeper up` beside this, which brings its own")
     return value
+
+
+def _of_up(data: Path, name: str) -> str:
+    """Return where a part of the `up` that keeps its data here is; empty where none runs."""
+    try:
+        said = json.loads((data.expanduser() / ENDPOINTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(said[name])
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from gamekeeper import embedded
 from gamekeeper.demo import assets
 from gamekeeper.embedded.server import free_port
 from gamekeeper.files import write_atomically
-from gamekeeper.settings import Settings, environment, writable_cache
+from gamekeeper.settings import ENDPOINTS, Settings, environment, writable_cache
 from gamekeeper.supervisor import Spec, Supervisor
 
 Beat = Callable[[str], None]
@@ -56,8 +56,8 @@ def run(settings: Settings, data: Path, endpoints: Path | None) -> None:
     console = Console(stderr=True)
     data = data.expanduser().resolve()
     data.mkdir(parents=True, exist_ok=True)
-    if endpoints:
-        endpoints.unlink(missing_ok=True)  # a stale one would say "ready" too early
+    told = [data / ENDPOINTS, *([endpoints] if endpoints else [])]
+    _forget(told)  # a stale one would say "ready" too early
     with left_by_signal(), _status(console) as beat, services(settings, data, beat) as there:
         supervisor = Supervisor()
         try:
@@ -65,13 +65,17 @@ def run(settings: Settings, data: Path, endpoints: Path | None) -> None:
             for spec in specs(settings, kept.parts, data, kept.models):
                 supervisor.start(spec)
             supervisor.wait_ready(READY_SECONDS, beat)
-            _announce(kept, data, endpoints, console)
+            _announce(kept, data, told, console)
             _tend(supervisor, there.embedded, beat)
         finally:
             beat("stopping")
-            if endpoints:
-                endpoints.unlink(missing_ok=True)
+            _forget(told)
             supervisor.stop()
+
+
+def _forget(told: Sequence[Path]) -> None:
+    for file in told:
+        file.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +222,7 @@ def _health(parts: Parts, name: str) -> str:
     return f"http://127.0.0.1:{parts.ports[name]}{path}"
 
 
-def _announce(kept: _Kept, data: Path, endpoints: Path | None, console: Console) -> None:
+def _announce(kept: _Kept, data: Path, told: Sequence[Path], console: Console) -> None:
     urls = {name: f"http://127.0.0.1:{port}" for name, port in kept.parts.ports.items()}
     content = {
         "kafka": kept.parts.bootstrap,
@@ -232,8 +236,8 @@ def _announce(kept: _Kept, data: Path, endpoints: Path | None, console: Console)
         "shape": list(kept.shape),
         "data": str(data),
     }
-    if endpoints:
-        write_atomically(endpoints, json.dumps(content, indent=2) + "\n")
+    for file in told:
+        write_atomically(file, json.dumps(content, indent=2) + "\n")
     console.print("[bold]Gamekeeper is up.[/bold] Stop with Ctrl-C.")
     console.print(f"  model   {urls['gateway']}/v1/models/{kept.model}:predict", highlight=False)
     console.print(f"  data    {data}", highlight=False)

@@ -1,6 +1,7 @@
 """The long-running processes. SIGTERM: finish the batch, leave the group, exit 0."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -85,23 +86,33 @@ def _webhooks(settings: Settings) -> "tuple[Webhook, ...]":
     return tuple(Webhook(name, url, secret, private) for name, url in settings.webhooks)
 
 
-def gateway() -> None:
-    """Serve the Keras models of a folder, enforce decisions, log every prediction. Needs no database."""
+def gateway(
+    model: Annotated[
+        Path | None, typer.Option(exists=True, help="What is served: NAME.keras, or a folder of them.")
+    ] = None,
+    keys: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A file of API keys, instead of the topic.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Instead of GAMEKEEPER_GATEWAY_PORT.")] = None,
+) -> None:
+    """Serve Keras models, enforce decisions, log every prediction; needs no database. With --keys not even Kafka."""
     settings = common.settings()
-    if settings.models is None:
-        raise BadSettings("GAMEKEEPER_MODELS is not set; set it to a folder of .keras files")
+    models = model or settings.models
+    if models is None:
+        raise BadSettings("no model to serve: name one with --model, or set GAMEKEEPER_MODELS to a folder of them")
     from detector.topics import Topics  # noqa: PLC0415
     from gateway import app as process  # noqa: PLC0415
     from gateway.settings import GatewaySettings  # noqa: PLC0415
 
     process.run(
         GatewaySettings(
-            models=settings.models,
-            bootstrap=settings.need_kafka(),
+            models=models,
+            bootstrap=(settings.kafka_bootstrap_servers or None) if keys else settings.need_kafka(),
+            keys_file=keys,
             topics=Topics(settings.topic_prefix),
             name=settings.gateway_name,
             host=settings.host,
-            port=settings.gateway_port,
+            port=settings.gateway_port if port is None else port,
             push_token=settings.push_token or None,
             fail_open=settings.gateway_fail_open,
         )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,13 +19,14 @@ from sqlalchemy.engine import make_url
 
 from consumers.kafka.history import written
 from gamekeeper import settings
-from gamekeeper.embedded.server import listens
+from gamekeeper.embedded.server import free_port, listens
 from tests.gamekeeper import processes
 
 MEMBERS = {
     "kafka", "database", "api", "gateway", "metrics", "bouncer_key", "client_keys", "model", "shape", "data",
 }  # fmt: skip
 READY_SECONDS = 280.0  # 2 minutes are promised on a machine that does nothing else; this one runs other tests
+COMMAND = (sys.executable, "-m", "gamekeeper")
 OURS = ("detect", "deliver", "api", "gateway")
 
 pytestmark = pytest.mark.timeout(600)
@@ -133,6 +135,33 @@ def test_the_endpoints_are_complete(up: Up) -> None:
     assert ask(up, 20) == 20
     for url in up.endpoints["metrics"].values():
         assert "# HELP" in httpx.get(url).text
+
+
+def test_an_own_model_is_served_beside_it_in_one_line(up: Up, tmp_path: Path) -> None:
+    """`keys add` and `gateway --model` find the running `up` by its data folder; the key and the log go through it."""
+    shutil.copy(next(up.data.glob("demo/**/*.keras")), tmp_path / "my.keras")
+    port, environment = free_port(), settings.environment({"GAMEKEEPER_DATA": str(up.data)})
+    made = subprocess.run([*COMMAND, "keys", "add", "newcomer"], env=environment, capture_output=True, check=True)
+    gateway = subprocess.Popen(
+        [*COMMAND, "gateway", "--model", str(tmp_path / "my.keras"), "--port", str(port)], env=environment
+    )
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        processes.eventually(lambda: _ready(client), 60)
+        before = written(up.endpoints["kafka"], "predictions")
+        body = {"instances": load_digits().images[:3].astype(float).tolist()}
+        assert client.post("/v1/models/my:predict", json=body).status_code == httpx.codes.UNAUTHORIZED
+        key = {"X-API-Key": made.stdout.decode().strip()}
+        assert client.post("/v1/models/my:predict", json=body, headers=key).status_code == httpx.codes.OK
+        processes.eventually(lambda: written(up.endpoints["kafka"], "predictions") == before + 3)
+    gateway.terminate()
+    assert gateway.wait(20) == 0
+
+
+def _ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/v2/health/ready").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
 
 
 @pytest.mark.parametrize("name", [*OURS, "kafka", "postgres"])
