@@ -4,7 +4,7 @@ A row has K members, one a class. K = 1 is a binary score p: the pair of classes
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -36,7 +36,7 @@ class Asked:
 
     model: str
     probabilities: Floats
-    secret: bytes
+    secret: bytes = field(repr=False)
 
 
 def pairs(probabilities: Floats) -> Doubles:
