@@ -20,7 +20,7 @@ from gateway.access import presented
 from gateway.faults import Fault, blocked, too_many
 from gateway.guard import Guard
 from gateway.metrics import Metrics
-from gateway.perturb import coarsen
+from gateway.outputs import LADDER, Asked, served
 from gateway.querylog import Answer
 from gateway.table import Asker
 
@@ -59,7 +59,7 @@ class Grant:
 
     def answer(self, inputs: Floats, probabilities: Floats) -> Floats:
         """Log n predictions (inputs [n, …], the model's own probabilities [n, K], float32) and return what to serve."""
-        served = coarsen(probabilities, self.action)
+        answered = served(LADDER[self.action], Asked(self.model, probabilities, b""))  # no step of it draws noise
         answer = Answer(
             asker=self.asker,
             model=self.model,
@@ -68,11 +68,11 @@ class Grant:
             decision=self.decision,
             input=inputs,
             output=probabilities,
-            served=served if served is not probabilities else None,
+            served=answered if answered is not probabilities else None,
         )
         self._guard.log.put(answer)
         self._guard.metrics.rows.labels(self.model, self.action.word).inc(len(probabilities))
-        return served
+        return answered
 
     def check(self) -> None:
         """Raise Fault (403, 429) where the decision in force refuses this query, and log that."""

@@ -18,7 +18,7 @@ import structlog
 from detector import records
 from detector.decision import Action, Decision
 from gateway import kafka
-from gateway.perturb import labels
+from gateway.outputs import is_label, labels
 from gateway.settings import LogBounds
 from gateway.table import Asker
 
@@ -205,10 +205,12 @@ def _probabilities(array: npt.NDArray[np.float32] | None, row: int) -> records.O
 
 
 def _served(answer: Answer, row: int) -> records.Output | None:
+    """Return what the client got, if that was another answer: where it says no more than a label, the label."""
     if answer.served is None:
         return None
-    if answer.decision is not None and answer.decision.action >= Action.THROTTLE:
-        return records.Output(label=int(labels(answer.served[row : row + 1])[0]))
+    told = answer.served[row : row + 1]
+    if is_label(told[0]):
+        return records.Output(label=int(labels(told)[0]))
     return _probabilities(answer.served, row)
 
 

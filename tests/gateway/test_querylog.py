@@ -8,7 +8,7 @@ import pytest
 
 from detector.decision import Action, Decision
 from gateway.kafka import Away, Writer
-from gateway.perturb import coarsen
+from gateway.outputs import LADDER, Asked, served
 from gateway.querylog import Answer, QueryLog, encode
 from gateway.settings import LogBounds
 from gateway.table import Asker
@@ -30,7 +30,9 @@ def decoded(one: Answer) -> list[dict[str, object]]:
 
 def under(held: Decision) -> Answer:
     """Return two rows answered under a decision."""
-    return Answer(ASKER, "digits", SECOND, 200, held, images(2), TRUE, coarsen(TRUE, held.action))
+    return Answer(
+        ASKER, "digits", SECOND, 200, held, images(2), TRUE, served(LADDER[held.action], Asked("digits", TRUE, b""))
+    )
 
 
 def test_record_of_a_plain_answer() -> None:
