@@ -74,24 +74,20 @@ def look(store: Store, counted: Counted, rows: int, now: float) -> Count:
 
     Raises limits.errors.StorageError where the store does not answer; so does take.
     """
-    window, _ = counted
+    window, key = counted
     if window.ends is not None:
-        return Count(max(0, window.rows - store.get(_key(counted))), max(1, math.ceil(window.ends - now)))
-    slid = store.get_sliding_window(_key(counted), window.seconds)
+        return Count(max(0, window.rows - store.get(key)), max(1, math.ceil(window.ends - now)))
+    slid = store.get_sliding_window(key, window.seconds)
     weighed = slid[0] * slid[1] / window.seconds + slid[2]
     return Count(max(0, window.rows - math.floor(weighed)), _wait(window, slid, max(window.rows - rows, 0) + 1))
 
 
 def take(store: Store, counted: Counted, rows: int) -> bool:
     """Add `rows` to a window; False where they do not fit any more."""
-    window, _ = counted
+    window, key = counted
     if window.ends is not None:
-        return store.incr(_key(counted), window.seconds, rows) <= window.rows
-    return store.acquire_sliding_window_entry(_key(counted), window.rows, window.seconds, rows)
-
-
-def _key(counted: Counted) -> str:
-    return f"{counted[0].label}:{counted[1]}"
+        return store.incr(key, window.seconds, rows) <= window.rows
+    return store.acquire_sliding_window_entry(key, window.rows, window.seconds, rows)
 
 
 def _wait(window: Window, slid: tuple[int, float, int, float], below: int) -> int:

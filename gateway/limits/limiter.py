@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from limits.errors import StorageError
@@ -38,11 +38,10 @@ class Spent:
     window: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Bill:
+class _Bill(NamedTuple):
     """The rows of one request, and what they are counted in."""
 
-    counted: tuple[Counted, ...]
+    counted: Sequence[Counted]
     rows: int
     now: float  # s since 1970 UTC
     taking: bool  # False: only looked at
@@ -51,8 +50,8 @@ class _Bill:
 class Limiter:
     """Counts in memory, or in the Redis at `store` that several gateways share.
 
-    While Redis is away each gateway counts for itself, from nothing (`fail_open`), or refuses; it is tried again each
-    second. `why` says what is wrong, while something is. Raises BadStore.
+    While Redis is away each gateway counts for itself, from nothing (`fail_open`), or refuses; a request tries it again
+    each second. `why` says what is wrong, until one succeeds. Raises BadStore.
     """
 
     def __init__(self, store: str | None = None, fail_open: bool = True) -> None:
@@ -70,12 +69,12 @@ class Limiter:
         Raises Fault (503) while the shared counts are not known and `fail_open` is off.
         """
         now = time.time()
-        return await self._count(_Bill(tuple(counted(asker, model, applied, now)), rows, now, taking=True))
+        return await self._count(_Bill(counted(asker, model, applied, now), rows, now, taking=True))
 
     async def look(self, asker: Asker, model: str, applied: Applied) -> Spent:
         """Tell whether one row could be spent now; spends nothing. Raises Fault as spend does."""
         now = time.time()
-        return await self._count(_Bill(tuple(counted(asker, model, applied, now)), 1, now, taking=False))
+        return await self._count(_Bill(counted(asker, model, applied, now), 1, now, taking=False))
 
     async def _count(self, bill: _Bill) -> Spent:
         if self._shared is None or not bill.counted:
