@@ -37,7 +37,7 @@ router = APIRouter()
 
 
 def create(settings: GatewaySettings) -> FastAPI:
-    """Return the app, its models loaded. Raises BadModel, BadKey, OSError."""
+    """Return the app, its models loaded. Raises BadModel, BadKey, BadStore, OSError."""
     parts = build(settings)
 
     @asynccontextmanager
@@ -177,7 +177,7 @@ def _check_token(request: Request, token: str | None) -> None:
 async def _ask(request: Request, model: Served, batch: Floats) -> Floats:
     """Let the model answer, log it, and return what to serve. Raises Fault."""
     grant = grant_of(request.scope)
-    grant.spend(len(batch) - 1)
+    await grant.spend(len(batch))
     try:
         future = asyncio.wrap_future(model.predict(batch))
         answers = await asyncio.wait_for(future, _settings(request).answer_seconds)

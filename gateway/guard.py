@@ -12,10 +12,11 @@ from gateway.access import KeyRing, read_file
 from gateway.faults import Fault, unavailable
 from gateway.feed import Feed, Sinks, describe
 from gateway.kafka import Writer
-from gateway.limits import Limiter
+from gateway.limits.limiter import Limiter
+from gateway.limits.policy import THROTTLE, Limit, Limits
 from gateway.metrics import Metrics
 from gateway.querylog import QueryLog
-from gateway.settings import THROTTLE, GatewaySettings, Rate
+from gateway.settings import GatewaySettings
 from gateway.status import WAITING_MAX, Reporter
 from gateway.table import DecisionTable
 
@@ -29,7 +30,8 @@ class Rules:
 
     model_of: Callable[[str], str | None]
     open_paths: frozenset[str] = frozenset()  # no key needed
-    throttle: Rate = THROTTLE
+    limits: Limits = Limits()  # noqa: RUF009  # it is frozen
+    throttle: Limit = THROTTLE
     fail_open: bool = True  # serve while the decisions in force are not known
     table_age_max: float = 60.0  # s; an older table counts as not known
     feed_wait: float = 3.0  # s that start() waits for the first look at the topics
@@ -47,10 +49,7 @@ class Guard:
     feed: Feed | None = None
     reporter: Reporter | None = None
     metrics: Metrics = field(default_factory=Metrics)
-    limiter: Limiter = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.limiter = Limiter(self.rules.throttle)
+    limiter: Limiter = field(default_factory=Limiter)
 
     def start(self) -> None:
         """Start the threads; waits a moment for the first look at the topics, so that a restart forgets no block."""
@@ -94,6 +93,8 @@ class Guard:
             faults.append(f"decisions: {self.feed.state} {self.feed.why}".strip())
         if self.log.why:
             faults.append(f"query log: {self.log.why}")
+        if self.limiter.why:
+            faults.append(f"shared limits: {self.limiter.why}")
         if self.shut() is not None:
             faults.append("refusing queries until the decisions in force are known")
         return faults
@@ -123,10 +124,11 @@ class Guard:
 def guarding(
     settings: GatewaySettings, model_of: Callable[[str], str | None], open_paths: frozenset[str] = frozenset()
 ) -> Guard:
-    """Return a guard, not started yet. Raises BadKey, OSError for a key file that cannot be read."""
+    """Return a guard, not started yet. Raises BadKey, OSError for a key file that cannot be read, BadStore."""
     rules = Rules(
         model_of=model_of,
         open_paths=open_paths,
+        limits=settings.limits,
         throttle=settings.throttle,
         fail_open=settings.fail_open,
         table_age_max=settings.table_age_max,
@@ -134,7 +136,8 @@ def guarding(
         drain_seconds=settings.drain_seconds,
     )
     keys = KeyRing(read_file(settings.keys_file)) if settings.keys_file is not None else KeyRing()
-    guard = Guard(keys, DecisionTable(), _log(settings), rules)
+    limiter = Limiter(settings.limits_store, settings.limits_open)
+    guard = Guard(keys, DecisionTable(), _log(settings), rules, limiter=limiter)
     if settings.bootstrap is not None:
         _connect(guard, settings, settings.bootstrap)
     _measure(guard)
@@ -159,6 +162,7 @@ def _measure(guard: Guard) -> None:
     metrics.gauge("log_dropped_rows", "Predictions that will never reach Kafka", log.lost)
     metrics.gauge("log_written_rows", "Predictions handed to Kafka", lambda: log.logged)
     metrics.gauge("decisions", "Decisions in the table", lambda: len(table))
+    metrics.gauge("limits_lost", "1 while the shared limits are away", lambda: bool(guard.limiter.why))
     if feed is not None:
         metrics.gauge("table_age_seconds", "Since the table was last complete; NaN: never", feed.age_or_nan)
         metrics.gauge("feed_unreadable", "Unreadable records of decisions and keys", lambda: feed.unreadable)

@@ -5,8 +5,8 @@ Grant (`grant_of`) and hands its model's answer to `Grant.answer`, which logs it
 """
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,10 @@ from starlette.responses import Response
 from detector.decision import Action, Decision
 from detector.records import format_time
 from gateway.access import presented
-from gateway.faults import Fault, blocked, too_many
+from gateway.faults import Fault, blocked, too_large, too_many
 from gateway.guard import Guard
+from gateway.limits.limiter import Spent
+from gateway.limits.policy import Applied
 from gateway.metrics import Metrics
 from gateway.outputs import LADDER, Asked, served
 from gateway.querylog import Answer
@@ -43,19 +45,17 @@ class Grant:
     model: str
     decision: Decision | None
     _guard: Guard
+    headers: dict[str, str] = field(default_factory=dict)  # of the answer: how the limits stand
 
     @property
     def action(self) -> Action:
         """What the decision in force asks for."""
         return Action.ALLOW if self.decision is None else self.decision.action
 
-    def spend(self, rows: int) -> None:
-        """Count `rows` queries beyond the first against the client's limit. Raises Fault (429), and logs it."""
-        if self.action is Action.THROTTLE and rows > 0:
-            limiter = self._guard.limiter
-            seconds = limiter.spend(self.asker.client, rows)
-            if seconds is not None:
-                self._refuse(too_many(seconds, limiter.rate.rows, limiter.rate.seconds))
+    async def spend(self, rows: int) -> None:
+        """Count `rows` queries against the limits, all or none. Raises Fault (429, 413, 503), and logs it."""
+        limiter = self._guard.limiter
+        self._take(await limiter.spend(self.asker, self.model, rows, self._applied()))
 
     def answer(self, inputs: Floats, probabilities: Floats) -> Floats:
         """Log n predictions (inputs [n, …], the model's own probabilities [n, K], float32) and return what to serve."""
@@ -74,11 +74,21 @@ class Grant:
         self._guard.metrics.rows.labels(self.model, self.action.word).inc(len(probabilities))
         return answered
 
-    def check(self) -> None:
-        """Raise Fault (403, 429) where the decision in force refuses this query, and log that."""
+    async def check(self) -> None:
+        """Raise Fault (403, 429, 503) where this query is refused whatever it asks, and log that. Spends nothing."""
         if self.decision is not None and self.action is Action.BLOCK:
             self._refuse(_blocked(self.decision))
-        self.spend(1)
+        limiter = self._guard.limiter
+        self._take(await limiter.look(self.asker, self.model, self._applied()))
+
+    def _applied(self) -> Applied:
+        rules = self._guard.rules
+        return Applied(rules.limits, rules.throttle if self.action is Action.THROTTLE else None)
+
+    def _take(self, spent: Spent) -> None:
+        self.headers.update(spent.headers)
+        if spent.refused is not None:
+            self._refuse(_limited(spent))
 
     def _refuse(self, fault: Fault) -> None:
         self._guard.log.put(Answer(self.asker, self.model, _now(), fault.status, self.decision))
@@ -105,13 +115,19 @@ class Middleware:
         started = time.perf_counter()
         metrics = self._guard.metrics
 
+        grant: Grant | None = None
+
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 metrics.requests.labels(str(message["status"])).inc()
+                if grant is not None:
+                    message["headers"] = [*message.get("headers", ()), *_raw(grant.headers)]
             await send(message)
 
         try:
             grant = self._admit(scope)
+            if grant is not None:
+                await grant.check()
         except Fault as fault:
             await refuse(fault, counted, metrics)
         else:
@@ -131,9 +147,7 @@ class Middleware:
         if fault is not None:
             raise fault
         asker = Asker(key.client, key.tenant, scope["client"][0] if scope.get("client") else None)
-        grant = Grant(asker, model, guard.table.find(asker, model, now), guard)
-        grant.check()
-        return grant
+        return Grant(asker, model, guard.table.find(asker, model, now), guard)
 
 
 async def refuse(fault: Fault, send: Send, metrics: Metrics) -> None:
@@ -141,8 +155,7 @@ async def refuse(fault: Fault, send: Send, metrics: Metrics) -> None:
     metrics.refusals.labels(fault.code).inc()
     body = fault.body()
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **fault.headers}
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": fault.status, "headers": raw})
+    await send({"type": "http.response.start", "status": fault.status, "headers": _raw(headers)})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -163,6 +176,16 @@ def grant_of(scope: Scope) -> Grant:
 
 def _blocked(decision: Decision) -> Fault:
     return blocked(format_time(decision.until), f"GK-{decision.id}-{decision.serial}")
+
+
+def _limited(spent: Spent) -> Fault:
+    if spent.seconds == 0:
+        return too_large(f"{spent.most} rows are the most that limit {spent.refused} allows in one request")
+    return too_many(spent.seconds, spent.most, spent.window)
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def _now() -> int:

@@ -48,7 +48,7 @@ class Parts:
 
 
 def build(settings: GatewaySettings) -> Parts:
-    """Make the parts and load the models. Raises BadModel, BadKey, OSError: before anything is started."""
+    """Make the parts and load the models. Raises BadModel, BadKey, BadStore, OSError: before anything is started."""
     models = Models(find(settings.models), settings.batch_rows, settings.batch_wait)
     guard = guarding(settings, lambda path: queried(path, models), OPEN_PATHS)
     models.load()

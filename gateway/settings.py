@@ -5,19 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.topics import Topics
+from gateway.limits.policy import THROTTLE, Limit, Limits
 
 MEBIBYTE = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """So many rows in so many seconds, counted over a sliding window."""
-
-    rows: int
-    seconds: int
-
-
-THROTTLE = Rate(rows=5, seconds=1)  # what a throttled client may ask, unless told otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +35,10 @@ class GatewaySettings:
     topics: Topics = field(default_factory=Topics)
     keys_file: Path | None = None  # instead of the topic `keys`
     push_token: str | None = field(default=None, repr=False)  # None: decisions cannot be pushed
-    throttle: Rate = THROTTLE  # for a client under a decision to throttle
+    limits: Limits = Limits()  # noqa: RUF009  # it is frozen
+    throttle: Limit = THROTTLE  # for a client under a decision to throttle
+    limits_store: str | None = field(default=None, repr=False)  # redis://… that gateways share; None: each its own
+    limits_open: bool = True  # while that Redis is away each gateway counts for itself; False: it refuses
     fail_open: bool = True  # serve while the decisions in force are not known
     table_age_max: float = 60.0  # s; a table that is older counts as not known
     feed_wait: float = 3.0  # s to wait for the first look at the topics before serving

@@ -19,6 +19,7 @@ class Asker:
     client: str
     tenant: str | None = None
     ip: str | None = None
+    key: str | None = None
 
 
 class DecisionTable:

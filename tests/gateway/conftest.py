@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings import GatewaySettings, Rate
+from gateway.limits.policy import Limit
+from gateway.settings import GatewaySettings
 from tests.gateway.build import CLASSES, SHAPE, TOKEN, Running, key_file, serving
 
 
@@ -39,7 +40,7 @@ def alone(models: Path, tmp_path_factory: pytest.TempPathFactory) -> GatewaySett
         port=0,
         keys_file=key_file(tmp_path_factory.mktemp("keys")),
         push_token=TOKEN,
-        throttle=Rate(rows=3, seconds=60),
+        throttle=Limit(rate=3 / 60, burst=3),
         body_bytes=200_000,
         rows_max=64,
     )

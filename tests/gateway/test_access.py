@@ -6,8 +6,6 @@ import pytest
 
 from gateway.access import BadKey, KeyRing, hashed, presented, read_entry, read_file
 from gateway.faults import Fault
-from gateway.limits import Limiter
-from gateway.settings import Rate
 from tests.gateway.build import ALICE, SECOND, key_file, key_line
 
 NOW = 1_790_000_000 * SECOND
@@ -74,14 +72,3 @@ def test_bad_file_names_the_line(tmp_path: Path) -> None:
     path.write_text(key_line(ALICE, "alice") + "\n{}\n")
     with pytest.raises(BadKey, match="line 2"):
         read_file(path)
-
-
-def test_limiter() -> None:
-    """A name may spend its rows and is then told when to come back; others are not touched."""
-    limiter = Limiter(Rate(rows=3, seconds=60))
-    assert [limiter.spend("alice", 1) for _ in range(3)] == [None, None, None]
-    wait = limiter.spend("alice", 1)
-    assert wait is not None
-    assert 1 <= wait <= 60
-    assert limiter.spend("bob", 4) is not None
-    assert limiter.spend("bob", 3) is None

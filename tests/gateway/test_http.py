@@ -8,6 +8,7 @@ import pytest
 
 from detector.decision import Action, Key, Origin, Scope
 from detector.records import encode_decision
+from gateway.limits.policy import Limit, Limits
 from gateway.settings import GatewaySettings
 from tests.gateway.build import ALICE, AWAY, BOB, FAR, TOKEN, Running, decision, images, serving, until
 
@@ -105,6 +106,34 @@ def test_throttle_counts_rows(gateway: Running) -> None:
     calls = gateway.calls
     assert gateway.ask(rows=4).status_code == 429
     assert gateway.calls == calls
+
+
+def test_every_answer_says_how_the_limits_stand(gateway: Running) -> None:
+    """RateLimit fields come with answers and refusals alike; a body that is no question spends nothing."""
+    answers = [gateway.ask(rows=3), gateway.http.post(PREDICT, content=b"{", headers=KEY), gateway.ask(rows=2)]
+    assert [answer.status_code for answer in answers] == [200, 400, 200]
+    assert [answer.headers["RateLimit"] for answer in answers] == [
+        '"client";r=1997;t=20',
+        '"client";r=1997;t=20',
+        '"client";r=1995;t=20',
+    ]
+    gateway.parts.guard.table.apply(decision(1, Action.THROTTLE))
+    refused = gateway.ask(rows=4)
+    assert refused.headers["RateLimit-Policy"] == '"client";q=3;w=60'
+    assert refused.headers["RateLimit"] == f'"client";r=3;t={refused.headers["Retry-After"]}'
+    assert gateway.ask(rows=3).status_code == 200
+
+
+def test_a_request_that_no_limit_can_hold(alone: GatewaySettings) -> None:
+    """More rows than a limit ever holds are too large, and not worth another try."""
+    with serving(dataclasses.replace(alone, limits=Limits(model=Limit(5.0, 5)))) as running:
+        refused = running.ask(rows=6)
+        assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
+        assert "5 rows" in refused.json()["error"]
+        assert "Retry-After" not in refused.headers
+        assert running.calls == 0
+        assert running.ask(rows=5).status_code == 200
+        assert running.ask(rows=1, key=BOB).status_code == 429
 
 
 def test_decisions_about_tenant_and_address(gateway: Running) -> None:

@@ -18,8 +18,9 @@ from starlette.routing import Route
 from detector.decision import Action
 from gateway.faults import Fault
 from gateway.guard import Guard, guarding
+from gateway.limits.policy import Limit
 from gateway.middleware import Middleware, grant_of, told
-from gateway.settings import GatewaySettings, Rate
+from gateway.settings import GatewaySettings
 from tests.gateway.build import ALICE, decision, key_file
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "middleware.md"
@@ -33,7 +34,7 @@ class Own:
         self.calls = 0
         names: dict[str, Any] = {
             "guarding": guarding,
-            "GatewaySettings": lambda **_: GatewaySettings(keys_file=keys, throttle=Rate(3, 60)),
+            "GatewaySettings": lambda **_: GatewaySettings(keys_file=keys, throttle=Limit(3 / 60, 3)),
             **{
                 one.__name__: one
                 for one in (Request, JSONResponse, Route, Starlette, Middleware, grant_of, told, Fault)
