@@ -16,10 +16,9 @@ from starlette.responses import Response
 
 from detector.decision import Action, Decision
 from detector.records import format_time
-from gateway.access import presented
+from gateway.access import Identity
 from gateway.faults import Fault, blocked, too_many
 from gateway.guard import Guard
-from gateway.metrics import Metrics
 from gateway.perturb import coarsen
 from gateway.querylog import Answer
 from gateway.table import Asker
@@ -49,6 +48,12 @@ class Grant:
         """What the decision in force asks for."""
         return Action.ALLOW if self.decision is None else self.decision.action
 
+    @property
+    def about(self) -> dict[str, str]:
+        """What our log says of whoever was refused."""
+        known = {"client": self.asker.client, "credential": self.asker.key, "model": self.model}
+        return {name: value for name, value in known.items() if value is not None}
+
     def spend(self, rows: int) -> None:
         """Count `rows` queries beyond the first against the client's limit. Raises Fault (429), and logs it."""
         if self.action is Action.THROTTLE and rows > 0:
@@ -74,14 +79,19 @@ class Grant:
         self._guard.metrics.rows.labels(self.model, self.action.word).inc(len(probabilities))
         return served
 
-    def check(self) -> None:
-        """Raise Fault (403, 429) where the decision in force refuses this query, and log that."""
+    def check(self, identity: Identity) -> None:
+        """Raise Fault (403, 429) where roles or the decision in force refuse this query, and log that."""
+        try:
+            self._guard.access.allow(identity, self.model, "predict")
+        except Fault as fault:
+            self._refuse(fault)
         if self.decision is not None and self.action is Action.BLOCK:
             self._refuse(_blocked(self.decision))
         self.spend(1)
 
     def _refuse(self, fault: Fault) -> None:
         self._guard.log.put(Answer(self.asker, self.model, _now(), fault.status, self.decision))
+        fault.about = {**self.about, **fault.about}
         raise fault
 
 
@@ -113,7 +123,8 @@ class Middleware:
         try:
             grant = self._admit(scope)
         except Fault as fault:
-            await refuse(fault, counted, metrics)
+            self._guard.refused(fault)
+            await refuse(fault, counted)
         else:
             if grant is not None:
                 scope.setdefault("state", {})[STATE] = grant
@@ -123,22 +134,23 @@ class Middleware:
     def _admit(self, scope: Scope) -> Grant | None:
         """Return leave to query, or None where the path is no query. Raises Fault."""
         guard, now = self._guard, _now()
-        key = guard.access.admit(presented(scope["headers"]), now)
+        identity = guard.access.admit(scope["headers"], now)
         model = guard.rules.model_of(scope["path"])
         if model is None:
+            guard.access.allow(identity, guard.rules.told_of(scope["path"]), "metadata")
             return None
         fault = guard.shut()
         if fault is not None:
             raise fault
-        asker = Asker(key.client, key.tenant, scope["client"][0] if scope.get("client") else None)
+        ip = scope["client"][0] if scope.get("client") else None
+        asker = Asker(identity.client, identity.tenant, ip, identity.key)
         grant = Grant(asker, model, guard.table.find(asker, model, now), guard)
-        grant.check()
+        grant.check(identity)
         return grant
 
 
-async def refuse(fault: Fault, send: Send, metrics: Metrics) -> None:
-    """Send a refusal as JSON and count it."""
-    metrics.refusals.labels(fault.code).inc()
+async def refuse(fault: Fault, send: Send) -> None:
+    """Send a refusal as JSON."""
     body = fault.body()
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **fault.headers}
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
@@ -159,6 +171,12 @@ def grant_of(scope: Scope) -> Grant:
     if isinstance(grant, Grant):
         return grant
     raise LookupError("this path is not guarded as a query: see Rules.model_of")
+
+
+def about(scope: Scope) -> dict[str, str]:
+    """Return what our log says of a refused request, as far as it is known."""
+    grant = scope.get("state", {}).get(STATE)
+    return grant.about if isinstance(grant, Grant) else {}
 
 
 def _blocked(decision: Decision) -> Fault:

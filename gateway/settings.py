@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.topics import Topics
+from gateway.access import Issuer
 
 MEBIBYTE = 1 << 20
 
@@ -44,6 +45,8 @@ class GatewaySettings:
     port: int = 8080
     topics: Topics = field(default_factory=Topics)
     keys_file: Path | None = None  # instead of the topic `keys`
+    key_pepper: bytes = field(default=b"", repr=False)  # under which API keys are hashed; empty: plain
+    issuers: tuple[Issuer, ...] = ()  # whose tokens are taken beside API keys
     push_token: str | None = field(default=None, repr=False)  # None: decisions cannot be pushed
     throttle: Rate = THROTTLE  # for a client under a decision to throttle
     fail_open: bool = True  # serve while the decisions in force are not known

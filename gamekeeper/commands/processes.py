@@ -104,6 +104,7 @@ def gateway() -> None:
             port=settings.gateway_port,
             push_token=settings.push_token or None,
             fail_open=settings.gateway_fail_open,
+            key_pepper=settings.key_pepper.encode(),
         )
     )
 

@@ -13,7 +13,7 @@ from consumers.store.leader import leading
 from consumers.store.outbox import Delivered, GivenUp, Retry, claim_deliveries, listen, settle
 from consumers.store.people import Order, Said
 from detector.decision import Action, Scope
-from detector.records import decode_api_key, decode_decision
+from detector.records import decode_api_key, decode_decision, hashed
 from detector.standing import Standing
 from tests.store.given import CHANNELS, rows, saved, verdict
 
@@ -165,12 +165,12 @@ def test_a_leader_notices_that_its_session_is_gone(engine: Engine) -> None:
 
 def test_client_keys_reach_the_gateways_and_are_not_stored(engine: Engine) -> None:
     """A key is shown once, stored hashed, owed to the topic `keys`, and revoked there, too."""
-    new = keys.add_client_key(engine, "acme-app", "acme", None, SAID)
+    new = keys.add_client_key(engine, keys.Holder("acme-app", "acme"), SAID)
     [made] = claim_deliveries(engine, 10, LEASE)
     assert (made.channel, made.kind, made.key) == ("keys", "key", new.hash.encode())
     assert made.payload is not None
     wire = decode_api_key(made.payload)
-    assert (wire.hash, wire.client, wire.tenant, wire.revoked) == (keys.digest(new.secret), "acme-app", "acme", False)
+    assert (wire.hash, wire.client, wire.tenant, wire.revoked) == (hashed(new.secret), "acme-app", "acme", False)
     settle(engine, made.id, Delivered())
     assert keys.revoke_key(engine, new.prefix, SAID).revoked is not None
     [revoked] = claim_deliveries(engine, 10, LEASE)
@@ -186,7 +186,7 @@ def test_client_keys_reach_the_gateways_and_are_not_stored(engine: Engine) -> No
 def test_bouncer_keys_open_the_api_until_revoked(engine: Engine) -> None:
     """A bouncer's key is known by its secret alone; a client's key is none, and nothing is owed to the topic."""
     new = keys.add_bouncer_key(engine, "nginx", SAID)
-    client = keys.add_client_key(engine, "acme-app", None, 1, SAID)
+    client = keys.add_client_key(engine, keys.Holder("acme-app", expires=1), SAID)
     assert keys.bouncer(engine, new.secret) == "nginx"
     assert keys.bouncer(engine, client.secret) is None
     assert keys.bouncer(engine, "nonsense") is None
