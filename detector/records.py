@@ -1,12 +1,14 @@
-"""The wire forms that Gamekeeper writes as JSON: query record, decision, API key, gateway status.
+"""The wire forms that Gamekeeper writes as JSON: query record, decision, API key, role, gateway status.
 
 Light on purpose (standard library and msgspec only): the gateway imports this on its request path.
 Reading query records, which needs numpy, is `detector.wire`.
 """
 
+import hashlib
+import hmac
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -22,6 +24,10 @@ _DIGITS_MAX = 6  # of a second: microseconds
 
 T = TypeVar("T")
 Step = Literal["allow", "perturb", "throttle", "block"]
+Operation = Literal["predict", "metadata"]
+OPERATIONS: tuple[Operation, ...] = ("predict", "metadata")
+ROLE_KEY = "role:"  # begins the Kafka key of a role on the topic `keys`
+Rows = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class BadRecord(ValueError):  # noqa: N818  # named for what it says to the reader
@@ -85,6 +91,14 @@ class Enforced(msgspec.Struct, frozen=True, omit_defaults=True):
     serial: int | None = None
 
 
+class Withheld(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a gateway whose policy is in shadow would have done, and did not."""
+
+    status: int  # the HTTP answer would have had
+    enforced: Enforced | None = None  # the decision that asked for it; else limits or the outputs of every answer
+    served: Output | None = None  # what the client would have got, if something else than it did
+
+
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="v", tag=1, kw_only=True):
     """One prediction, as a gateway logs it to the topic `predictions`; its Kafka key is the client."""
 
@@ -99,18 +113,30 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="v", tag
     output: Output | None = None  # the model's true answer; may be absent where status >= 400
     served: Output | None = None  # what the client got, where that was something else
     enforced: Enforced | None = None
+    withheld: Withheld | None = None
     status: int | None = None  # of the HTTP answer
 
 
 class ApiKey(msgspec.Struct, frozen=True, tag_field="v", tag=1, kw_only=True):
     """A client's API key on the topic `keys`; its Kafka key is `hash`."""
 
-    hash: str  # SHA-256 of the key, hexadecimal
+    hash: str  # see `hashed`
+    prefix: str | None = None  # the key's first characters, by which people and logs know it
     client: str
     tenant: str | None = None
     roles: tuple[str, ...] = ("predict",)
     expires: str | None = None  # RFC 3339
     revoked: bool = False
+
+
+class Role(msgspec.Struct, frozen=True, tag_field="v", tag=1, kw_only=True):
+    """What a key or token with this role may do, on the topic `keys`; its Kafka key is `role:` and the name."""
+
+    role: str  # its name
+    models: tuple[str, ...] = ("*",)  # names, or patterns with *, ? and [abc]
+    operations: tuple[Operation, ...] = OPERATIONS
+    day: Rows | None = None  # rows a client may ask in a day (UTC); None: says nothing of it
+    month: Rows | None = None
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -217,6 +243,25 @@ def decode_api_key(data: bytes) -> ApiKey:
     if key.expires is not None:
         _check_time("expires", key.expires)
     return key
+
+
+def encode_role(role: Role) -> bytes:
+    """Return the JSON of a role on the topic `keys`."""
+    return msgspec.json.encode(role)
+
+
+def decode_role(data: bytes) -> Role:
+    """Return the role in `data`. Raises BadRecord, also for an operation that we do not know."""
+    return _decode(data, Role)
+
+
+def hashed(key: str, pepper: bytes = b"") -> str:
+    """Return the hexadecimal digest by which an API key is known.
+
+    HMAC-SHA256 under the installation's pepper; the plain SHA-256 where there is none.
+    """
+    text = key.encode()
+    return hmac.digest(pepper, text, "sha256").hex() if pepper else hashlib.sha256(text).hexdigest()
 
 
 def encode_gateway_status(status: GatewayStatus) -> bytes:

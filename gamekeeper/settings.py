@@ -45,6 +45,7 @@ class Settings:
     metrics_port: int | None
     models: Path | None
     model_key: str
+    key_pepper: str
     checkpoint_seconds: float
     checkpoint_queries: int
     clients_max: int
@@ -145,6 +146,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("GAMEKEEPER_MODELS", "", forms.existing_folder, "folder of the models that the gateway serves: NAME.keras"),
     Setting("GAMEKEEPER_MODEL_KEY", "", forms.text, "API key with which `learn --model URL` asks", secret=True),
+    Setting(
+        "GAMEKEEPER_KEY_PEPPER",
+        "",
+        forms.text,
+        "under which API keys are hashed, the same for `keys` and every gateway; another makes all keys unknown",
+        secret=True,
+    ),
     Setting("GAMEKEEPER_CHECKPOINT_SECONDS", "1", forms.seconds, "longest time between two checkpoints"),
     Setting(
         "GAMEKEEPER_CHECKPOINT_QUERIES", "50000", forms.whole(1, 10_000_000), "most queries between two checkpoints"

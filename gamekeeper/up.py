@@ -170,7 +170,7 @@ def _prepare(settings: Settings, data: Path, parts: Parts, beat: Beat) -> _Kept:
     engine = prepare_store(settings, parts.bootstrap, parts.database)
     made = assets.prepare(data / "demo", beat)
     _put_in_force(engine, made.population_path)
-    kept = _secrets(engine, data / "secrets.json")
+    kept = _secrets(engine, data / "secrets.json", settings.key_pepper.encode())
     engine.dispose()
     parts = Parts(parts.bootstrap, parts.database, parts.ports, kept["push_token"])
     return _Kept(parts, made.model_path.parent, made.model_name, made.shape, kept)
@@ -187,14 +187,16 @@ def _put_in_force(engine: Engine, file: Path) -> None:
         populations.use(engine, model, population.version, WHO.who)
 
 
-def _secrets(engine: Engine, file: Path) -> dict[str, Any]:
+def _secrets(engine: Engine, file: Path, pepper: bytes) -> dict[str, Any]:
     """Return keys and tokens: kept from the first start (readable by the owner only), since keys are shown once."""
     if file.exists():
         kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return kept
     made = {
-        "client_keys": {client: keys.add_client_key(engine, client, None, None, WHO).secret for client in CLIENTS},
-        "bouncer_key": keys.add_bouncer_key(engine, "up", WHO).secret,
+        "client_keys": {
+            client: keys.add_client_key(engine, keys.Holder(client), WHO, pepper).secret for client in CLIENTS
+        },
+        "bouncer_key": keys.add_bouncer_key(engine, "up", WHO, pepper).secret,
         "push_token": secrets.token_urlsafe(32),
     }
     write_atomically(file, json.dumps(made, indent=2))

@@ -22,7 +22,7 @@ from detector.records import decode_decision
 from gateway import v1, v2
 from gateway.access import presented
 from gateway.faults import Fault, bad_input, too_large, unauthorized, unavailable, unknown_model
-from gateway.middleware import Middleware, grant_of, told
+from gateway.middleware import Middleware, about, grant_of, told
 from gateway.parts import Parts, build
 from gateway.serving import BadAnswer, Busy, Served
 from gateway.settings import GatewaySettings
@@ -238,7 +238,8 @@ def _json(content: Mapping[str, Any], status: int = 200) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     """Answer a Fault raised behind the middleware."""
     if isinstance(error, Fault):
-        _parts(request).guard.metrics.refusals.labels(error.code).inc()
+        error.about = error.about or about(request.scope)
+        _parts(request).guard.refused(error)
     return await told(request, error)
 
 

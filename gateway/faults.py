@@ -15,6 +15,7 @@ class Fault(Exception):  # noqa: N818  # most are the client's, and then not an 
     message: str
     headers: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)  # for our log alone: client, credential, model
 
     def body(self) -> bytes:
         """Return the JSON; `error` is text, as TensorFlow Serving and the Open Inference Protocol have it."""

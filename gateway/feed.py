@@ -14,7 +14,7 @@ import structlog
 
 from detector.records import decode_decision, parse_decision_key
 from detector.topics import Topics
-from gateway.access import ApiKey, BadKey, KeyRing, read_entry
+from gateway.access import KeyRing
 from gateway.kafka import Away, Item, Reader, reading
 from gateway.table import DecisionTable
 
@@ -99,7 +99,7 @@ class Feed:
     def _load(self, reader: Reader) -> None:
         """Read to the end as it was when we connected. Keys come into force together: no old state flashes up."""
         self.state = "loading"
-        keys: dict[str, ApiKey] = {}
+        keys = KeyRing()
         while not self._stop.is_set():
             for item in reader.poll(POLL_SECONDS):
                 self._take(item, keys)
@@ -117,7 +117,7 @@ class Feed:
         looked = pruned = time.monotonic()
         while not self._stop.is_set():
             for item in reader.poll(POLL_SECONDS):
-                self._take(item, None)
+                self._take(item, self.sinks.keys)
             now = time.monotonic()
             if now - looked >= LOOK_SECONDS:
                 reader.look()
@@ -132,12 +132,12 @@ class Feed:
         self._fresh_at = time.monotonic()
         self.state, self.why = "following", ""
 
-    def _take(self, item: Item, loading: dict[str, ApiKey] | None) -> None:
+    def _take(self, item: Item, keys: KeyRing | None) -> None:
         try:
-            if item.topic == self.topics.keys:
-                self._take_key(item, loading)
-            else:
+            if item.topic != self.topics.keys:
                 self._take_decision(item)
+            elif keys is not None:
+                keys.take((item.key or b"").decode("utf-8", errors="replace"), item.value)
         except ValueError as error:  # someone else's bad record; the rest must still come in
             self.unreadable += 1
             _log.error("unreadable record", topic=item.topic, why=str(error))
@@ -147,29 +147,6 @@ class Feed:
             self.sinks.table.forget(parse_decision_key(item.key or b""), time.time_ns() // 1000)
         elif self.sinks.table.apply(decode_decision(item.value)):
             self.sinks.applied()
-
-    def _take_key(self, item: Item, loading: dict[str, ApiKey] | None) -> None:
-        hash_ = _text(item.key)
-        if item.value is None:
-            self._forget_key(hash_, loading)
-            return
-        key = read_entry(item.value)
-        if key.hash != hash_:
-            raise BadKey("key: the record's key is not the hash it holds")
-        if loading is not None:
-            loading[key.hash] = key
-        elif self.sinks.keys is not None:
-            self.sinks.keys.apply(key)
-
-    def _forget_key(self, hash_: str, loading: dict[str, ApiKey] | None) -> None:
-        if loading is not None:
-            loading.pop(hash_, None)
-        elif self.sinks.keys is not None:
-            self.sinks.keys.forget(hash_)
-
-
-def _text(key: bytes | None) -> str:
-    return (key or b"").decode("utf-8", errors="replace").lower()
 
 
 def describe(feed: Feed | None) -> Mapping[str, object]:

@@ -8,14 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from detector.records import Applied, GatewayStatus, format_time
-from gateway.access import KeyRing, read_file
+from gateway.access import Access, KeyRing, read_file
 from gateway.faults import Fault, unavailable
 from gateway.feed import Feed, Sinks, describe
 from gateway.kafka import Writer
 from gateway.limits.limiter import Limiter
-from gateway.limits.policy import THROTTLE, Limit, Limits
 from gateway.metrics import Metrics
+from gateway.policy import BadPolicy, Policy
 from gateway.querylog import QueryLog
+from gateway.refusals import RefusalLog
 from gateway.settings import GatewaySettings
 from gateway.status import WAITING_MAX, Reporter
 from gateway.table import DecisionTable
@@ -26,12 +27,12 @@ class Rules:
     """What is guarded, and how.
 
     `model_of` says which model a path queries: None means that the path is no query (a key is needed all the same).
+    `told_of` says of such a path which model it tells something of; None: of none in particular.
     """
 
     model_of: Callable[[str], str | None]
+    told_of: Callable[[str], str | None] = lambda _path: None
     open_paths: frozenset[str] = frozenset()  # no key needed
-    limits: Limits = Limits()  # noqa: RUF009  # it is frozen
-    throttle: Limit = THROTTLE
     fail_open: bool = True  # serve while the decisions in force are not known
     table_age_max: float = 60.0  # s; an older table counts as not known
     feed_wait: float = 3.0  # s that start() waits for the first look at the topics
@@ -42,18 +43,22 @@ class Rules:
 class Guard:
     """The parts that guard, and their threads. Without `feed` nothing comes from Kafka."""
 
-    access: KeyRing
+    access: Access
     table: DecisionTable
     log: QueryLog
     rules: Rules
+    policy: Policy = field(default_factory=Policy)
+    limiter: Limiter = field(default_factory=Limiter)
+    secret: bytes = field(default=b"", repr=False)  # keys noise, marks and who meets which member of an ensemble
     feed: Feed | None = None
     reporter: Reporter | None = None
     metrics: Metrics = field(default_factory=Metrics)
-    limiter: Limiter = field(default_factory=Limiter)
+    refusals: RefusalLog = field(default_factory=RefusalLog)
 
     def start(self) -> None:
         """Start the threads; waits a moment for the first look at the topics, so that a restart forgets no block."""
         self.log.start()
+        self.access.tokens.start()
         if self.feed is not None:
             self.feed.start()
             self.feed.wait_loaded(self.rules.feed_wait)
@@ -64,6 +69,7 @@ class Guard:
         """End the threads, each within a bounded time; what waits of the query log is written first."""
         if self.feed is not None:
             self.feed.end()
+        self.access.tokens.stop()
         self.log.stop(self.rules.drain_seconds)
         if self.reporter is not None:
             self.reporter.stop()
@@ -74,6 +80,11 @@ class Guard:
         """Report soon that a decision was applied."""
         if self.reporter is not None:
             self.reporter.soon()
+
+    def refused(self, fault: Fault) -> None:
+        """Count a refusal by its reason, and log it."""
+        self.metrics.refusals.labels(fault.code).inc()
+        self.refusals.write(fault)
 
     def shut(self) -> Fault | None:
         """Return why no query may be answered: fail_open is off, and the decisions in force are not known."""
@@ -89,6 +100,7 @@ class Guard:
         faults = []
         if not self.access.loaded:
             faults.append("keys are not known yet")
+        faults += self.access.tokens.faults()
         if self.feed is not None and self.feed.state != "following":
             faults.append(f"decisions: {self.feed.state} {self.feed.why}".strip())
         if self.log.why:
@@ -103,7 +115,8 @@ class Guard:
         """Return what /healthz says of keys, table and log."""
         log = self.log
         return {
-            "keys": len(self.access),
+            "policy": self.policy.version,
+            "keys": len(self.access.ring),
             "table": {"decisions": len(self.table), **describe(self.feed)},
             "log": {"waiting": log.waiting_rows, "logged": log.logged, "dropped": log.lost(), "why": log.why},
         }
@@ -122,22 +135,28 @@ class Guard:
 
 
 def guarding(
-    settings: GatewaySettings, model_of: Callable[[str], str | None], open_paths: frozenset[str] = frozenset()
+    settings: GatewaySettings,
+    model_of: Callable[[str], str | None],
+    open_paths: frozenset[str] = frozenset(),
+    told_of: Callable[[str], str | None] = lambda _path: None,
 ) -> Guard:
-    """Return a guard, not started yet. Raises BadKey, OSError for a key file that cannot be read, BadStore."""
+    """Return a guard, not started yet. Raises BadPolicy, BadIssuer, BadStore; BadKey, OSError of a key file."""
+    policy = settings.policy
+    if policy.keyed and not settings.secret:
+        raise BadPolicy("gateway policy: its noise, marks or ensembles need a secret; set GAMEKEEPER_GATEWAY_SECRET")
     rules = Rules(
         model_of=model_of,
+        told_of=told_of,
         open_paths=open_paths,
-        limits=settings.limits,
-        throttle=settings.throttle,
         fail_open=settings.fail_open,
         table_age_max=settings.table_age_max,
         feed_wait=settings.feed_wait,
         drain_seconds=settings.drain_seconds,
     )
     keys = KeyRing(read_file(settings.keys_file)) if settings.keys_file is not None else KeyRing()
+    access = Access(keys, policy.issuers, settings.key_pepper)
     limiter = Limiter(settings.limits_store, settings.limits_open)
-    guard = Guard(keys, DecisionTable(), _log(settings), rules, limiter=limiter)
+    guard = Guard(access, DecisionTable(), _log(settings), rules, policy, limiter, settings.secret)
     if settings.bootstrap is not None:
         _connect(guard, settings, settings.bootstrap)
     _measure(guard)
@@ -150,7 +169,7 @@ def _log(settings: GatewaySettings) -> QueryLog:
 
 
 def _connect(guard: Guard, settings: GatewaySettings, bootstrap: str) -> None:
-    keys = guard.access if settings.keys_file is None else None
+    keys = guard.access.ring if settings.keys_file is None else None
     guard.feed = Feed(bootstrap, settings.topics, Sinks(guard.table, keys, guard.applied))
     writer = Writer(bootstrap, WAITING_MAX)
     guard.reporter = Reporter(writer, settings.topics.gateway_status, lambda: guard.status(settings.name))

@@ -18,6 +18,9 @@ class Metrics:
         self.refusals = Counter(
             "gamekeeper_gateway_refusals", "Requests refused, by reason", ["code"], registry=self.registry
         )
+        self.withheld = Counter(
+            "gamekeeper_gateway_withheld", "Refusals that shadow held back, by reason", ["code"], registry=self.registry
+        )
         self.rows = Counter(
             "gamekeeper_gateway_rows",
             "Predictions answered, by model and action",

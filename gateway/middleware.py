@@ -6,24 +6,17 @@ Grant (`grant_of`) and hands its model's answer to `Grant.answer`, which logs it
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from starlette.requests import Request
 from starlette.responses import Response
 
 from detector.decision import Action, Decision
-from detector.records import format_time
-from gateway.access import presented
-from gateway.faults import Fault, blocked, too_large, too_many
+from gateway.access import Identity
+from gateway.access.address import client_ip
+from gateway.faults import Fault
+from gateway.grant import Grant
 from gateway.guard import Guard
-from gateway.limits.limiter import Spent
-from gateway.limits.policy import Applied
-from gateway.metrics import Metrics
-from gateway.outputs import LADDER, Asked, served
-from gateway.querylog import Answer
 from gateway.table import Asker
 
 Scope = MutableMapping[str, Any]
@@ -31,68 +24,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Floats = npt.NDArray[np.float32]
 
 STATE = "gamekeeper"  # the name in scope["state"]
 POLICY_VIOLATION = 1008  # WebSocket close code
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """Leave to ask `model` once, under the decision in force (None: nothing holds against the client)."""
-
-    asker: Asker
-    model: str
-    decision: Decision | None
-    _guard: Guard
-    headers: dict[str, str] = field(default_factory=dict)  # of the answer: how the limits stand
-
-    @property
-    def action(self) -> Action:
-        """What the decision in force asks for."""
-        return Action.ALLOW if self.decision is None else self.decision.action
-
-    async def spend(self, rows: int) -> None:
-        """Count `rows` queries against the limits, all or none. Raises Fault (429, 413, 503), and logs it."""
-        limiter = self._guard.limiter
-        self._take(await limiter.spend(self.asker, self.model, rows, self._applied()))
-
-    def answer(self, inputs: Floats, probabilities: Floats) -> Floats:
-        """Log n predictions (inputs [n, …], the model's own probabilities [n, K], float32) and return what to serve."""
-        answered = served(LADDER[self.action], Asked(self.model, probabilities, b""))  # no step of it draws noise
-        answer = Answer(
-            asker=self.asker,
-            model=self.model,
-            time=_now(),
-            status=200,
-            decision=self.decision,
-            input=inputs,
-            output=probabilities,
-            served=answered if answered is not probabilities else None,
-        )
-        self._guard.log.put(answer)
-        self._guard.metrics.rows.labels(self.model, self.action.word).inc(len(probabilities))
-        return answered
-
-    async def check(self) -> None:
-        """Raise Fault (403, 429, 503) where this query is refused whatever it asks, and log that. Spends nothing."""
-        if self.decision is not None and self.action is Action.BLOCK:
-            self._refuse(_blocked(self.decision))
-        limiter = self._guard.limiter
-        self._take(await limiter.look(self.asker, self.model, self._applied()))
-
-    def _applied(self) -> Applied:
-        rules = self._guard.rules
-        return Applied(rules.limits, rules.throttle if self.action is Action.THROTTLE else None)
-
-    def _take(self, spent: Spent) -> None:
-        self.headers.update(spent.headers)
-        if spent.refused is not None:
-            self._refuse(_limited(spent))
-
-    def _refuse(self, fault: Fault) -> None:
-        self._guard.log.put(Answer(self.asker, self.model, _now(), fault.status, self.decision))
-        raise fault
 
 
 class Middleware:
@@ -114,7 +48,6 @@ class Middleware:
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         metrics = self._guard.metrics
-
         grant: Grant | None = None
 
         async def counted(message: Message) -> None:
@@ -129,7 +62,8 @@ class Middleware:
             if grant is not None:
                 await grant.check()
         except Fault as fault:
-            await refuse(fault, counted, metrics)
+            self._guard.refused(fault)
+            await refuse(fault, counted)
         else:
             if grant is not None:
                 scope.setdefault("state", {})[STATE] = grant
@@ -139,20 +73,27 @@ class Middleware:
     def _admit(self, scope: Scope) -> Grant | None:
         """Return leave to query, or None where the path is no query. Raises Fault."""
         guard, now = self._guard, _now()
-        key = guard.access.admit(presented(scope["headers"]), now)
+        identity = guard.access.admit(scope["headers"], now)
         model = guard.rules.model_of(scope["path"])
         if model is None:
+            guard.access.allow(identity, guard.rules.told_of(scope["path"]), "metadata")
             return None
         fault = guard.shut()
         if fault is not None:
             raise fault
-        asker = Asker(key.client, key.tenant, scope["client"][0] if scope.get("client") else None)
-        return Grant(asker, model, guard.table.find(asker, model, now), guard)
+        peer = scope["client"][0] if scope.get("client") else None
+        ip = client_ip(peer, scope["headers"], guard.policy.proxies)
+        asker = Asker(identity.client, identity.tenant, ip, identity.key)
+        return self._granted(asker, identity, model, guard.table.find(asker, model, now))
+
+    def _granted(self, asker: Asker, identity: Identity, model: str, decision: Decision | None) -> Grant:
+        defences = self._guard.policy.defences(model, asker.client)
+        action = Action.ALLOW if decision is None else decision.action
+        return Grant(asker, identity, model, decision, defences, defences.response(action), self._guard)
 
 
-async def refuse(fault: Fault, send: Send, metrics: Metrics) -> None:
-    """Send a refusal as JSON and count it."""
-    metrics.refusals.labels(fault.code).inc()
+async def refuse(fault: Fault, send: Send) -> None:
+    """Send a refusal as JSON."""
     body = fault.body()
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **fault.headers}
     await send({"type": "http.response.start", "status": fault.status, "headers": _raw(headers)})
@@ -174,14 +115,10 @@ def grant_of(scope: Scope) -> Grant:
     raise LookupError("this path is not guarded as a query: see Rules.model_of")
 
 
-def _blocked(decision: Decision) -> Fault:
-    return blocked(format_time(decision.until), f"GK-{decision.id}-{decision.serial}")
-
-
-def _limited(spent: Spent) -> Fault:
-    if spent.seconds == 0:
-        return too_large(f"{spent.most} rows are the most that limit {spent.refused} allows in one request")
-    return too_many(spent.seconds, spent.most, spent.window)
+def about(scope: Scope) -> dict[str, str]:
+    """Return what our log says of a refused request, as far as it is known."""
+    grant = scope.get("state", {}).get(STATE)
+    return grant.about if isinstance(grant, Grant) else {}
 
 
 def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

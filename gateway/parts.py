@@ -1,5 +1,6 @@
 """The parts of the reference gateway: models and guard, and how they are."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from gateway.settings import GatewaySettings
 
 OPEN_PATHS = frozenset({"/healthz", "/metrics", "/v2/health/live", "/v2/health/ready", "/gamekeeper/decisions"})
 QUERIES = (("/v1/models/", ":predict"), ("/v2/models/", "/infer"))
+NAMES_MODEL = re.compile(r"/v[12]/models/([^/]+)")
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Parts:
 def build(settings: GatewaySettings) -> Parts:
     """Make the parts and load the models. Raises BadModel, BadKey, BadStore, OSError: before anything is started."""
     models = Models(find(settings.models), settings.batch_rows, settings.batch_wait)
-    guard = guarding(settings, lambda path: queried(path, models), OPEN_PATHS)
+    guard = guarding(settings, lambda path: queried(path, models), OPEN_PATHS, told_of)
     models.load()
     return Parts(settings, models, guard)
 
@@ -62,3 +64,9 @@ def queried(path: str, models: Models) -> str | None:
         if path == start + name + end and name in models.served:
             return name
     return None
+
+
+def told_of(path: str) -> str | None:
+    """Return which model a path that is no query names, served here or not, or None."""
+    found = NAMES_MODEL.match(path)
+    return None if found is None else found[1].removesuffix(":predict")

@@ -36,6 +36,15 @@ _log = structlog.get_logger("gateway.querylog")
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """What would have been done to a request, were its policy not in shadow."""
+
+    decision: Decision | None
+    status: int
+    served: npt.NDArray[np.float32] | None  # [n, K]; None: what it did get
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a client asked in one request, and got: n predictions, or one refusal (then the arrays are None)."""
 
@@ -47,6 +56,7 @@ class Answer:
     input: npt.NDArray[np.float32] | None = None  # [n, …]
     output: npt.NDArray[np.float32] | None = None  # [n, K], the model's own answer
     served: npt.NDArray[np.float32] | None = None  # [n, K], what the client got, if that was another
+    withheld: Withheld | None = None
 
     @property
     def rows(self) -> int:
@@ -187,7 +197,8 @@ def record(answer: Answer, row: int) -> records.Record:
         source_ip=answer.asker.ip,
         input=_input(answer.input, row),
         output=_probabilities(answer.output, row),
-        served=_served(answer, row),
+        served=_told(answer.served, row),
+        withheld=_withheld(answer.withheld, row),
         enforced=_enforced(answer.decision),
         status=answer.status,
     )
@@ -204,14 +215,18 @@ def _probabilities(array: npt.NDArray[np.float32] | None, row: int) -> records.O
     return None if array is None else records.Output(probabilities=array[row].tolist())
 
 
-def _served(answer: Answer, row: int) -> records.Output | None:
-    """Return what the client got, if that was another answer: where it says no more than a label, the label."""
-    if answer.served is None:
+def _told(served: npt.NDArray[np.float32] | None, row: int) -> records.Output | None:
+    """Return what is served in place of the true answer: where it says no more than a label, the label."""
+    if served is None:
         return None
-    told = answer.served[row : row + 1]
-    if is_label(told[0]):
-        return records.Output(label=int(labels(told)[0]))
-    return _probabilities(answer.served, row)
+    told = served[row : row + 1]
+    return records.Output(label=int(labels(told)[0])) if is_label(told[0]) else _probabilities(served, row)
+
+
+def _withheld(withheld: Withheld | None, row: int) -> records.Withheld | None:
+    if withheld is None:
+        return None
+    return records.Withheld(withheld.status, _enforced(withheld.decision), _told(withheld.served, row))
 
 
 def _enforced(decision: Decision | None) -> records.Enforced | None:

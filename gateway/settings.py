@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.topics import Topics
-from gateway.limits.policy import THROTTLE, Limit, Limits
+from gateway.policy import Policy
 
 MEBIBYTE = 1 << 20
 
@@ -34,9 +34,10 @@ class GatewaySettings:
     port: int = 8080
     topics: Topics = field(default_factory=Topics)
     keys_file: Path | None = None  # instead of the topic `keys`
+    key_pepper: bytes = field(default=b"", repr=False)  # under which API keys are hashed; empty: plain
     push_token: str | None = field(default=None, repr=False)  # None: decisions cannot be pushed
-    limits: Limits = Limits()  # noqa: RUF009  # it is frozen
-    throttle: Limit = THROTTLE  # for a client under a decision to throttle
+    policy: Policy = field(default_factory=Policy)
+    secret: bytes = field(default=b"", repr=False)  # keys noise, marks and who meets which member of an ensemble
     limits_store: str | None = field(default=None, repr=False)  # redis://… that gateways share; None: each its own
     limits_open: bool = True  # while that Redis is away each gateway counts for itself; False: it refuses
     fail_open: bool = True  # serve while the decisions in force are not known

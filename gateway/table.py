@@ -14,7 +14,7 @@ GRACE = 3_600 * 1_000_000  # µs that an expired decision is remembered, so that
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: an authenticated client, its tenant, and where it asks from."""
+    """Who asks: an authenticated client, its tenant, where it asks from, and by which API key (its prefix)."""
 
     client: str
     tenant: str | None = None

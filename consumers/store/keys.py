@@ -1,9 +1,9 @@
 """API keys: shown once, stored hashed. Clients' keys reach every gateway through the topic `keys`."""
 
-import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, Row, func, insert, or_, select, update
 
@@ -11,12 +11,22 @@ from consumers.store import owed
 from consumers.store.facts import Missing, microseconds, moment
 from consumers.store.people import Said, audit
 from consumers.store.schema import api_keys
-from detector.records import ApiKey, format_time
+from detector.records import ApiKey, format_time, hashed
 
 BITS = 256  # random: nobody guesses it, so a plain fast hash is enough
-PREFIX = 8  # characters shown in lists, of which five are random
+PREFIX = 8  # characters shown in lists and logs, of which five are random
 CLIENT = "client"
 BOUNCER = "bouncer"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose key it is, and what it is good for."""
+
+    client: str  # the client or bouncer
+    tenant: str | None = None
+    roles: tuple[str, ...] = ("predict",)
+    expires: int | None = None  # µs; None: until revoked
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +54,18 @@ class KeyLine:
     who: str
 
 
-def add_client_key(engine: Engine, client: str, tenant: str | None, expires: int | None, said: Said) -> New:
-    """Make a key with which `client` may ask gateways until `expires` (µs; None: until revoked)."""
+def add_client_key(engine: Engine, holder: Holder, said: Said, pepper: bytes = b"") -> New:
+    """Make a key with which a client may ask gateways, those that have the same pepper."""
     with engine.begin() as connection:
-        new = _add(connection, (CLIENT, client, tenant, expires), ("predict",), said)
+        new = _add(connection, CLIENT, holder, said, pepper)
         _publish(connection, new.hash, "made")
         return new
 
 
-def add_bouncer_key(engine: Engine, name: str, said: Said) -> New:
+def add_bouncer_key(engine: Engine, name: str, said: Said, pepper: bytes = b"") -> New:
     """Make a key with which the bouncer `name` may ask the decision API."""
     with engine.begin() as connection:
-        return _add(connection, (BOUNCER, name, None, None), ("decisions",), said)
+        return _add(connection, BOUNCER, Holder(name, roles=("decisions",)), said, pepper)
 
 
 def list_keys(engine: Engine) -> list[KeyLine]:
@@ -70,53 +80,72 @@ def revoke_key(engine: Engine, name: str, said: Said) -> KeyLine:
     Raises Missing when there is none, or when a prefix means more than one.
     """
     with engine.begin() as connection:
-        wanted = or_(api_keys.c.hash == name, api_keys.c.prefix == name)
-        found = connection.execute(select(api_keys.c.hash).where(wanted, api_keys.c.revoked.is_(None))).all()
-        if len(found) != 1:
-            raise Missing(f"key {name!r}: {len(found)} keys in use have this prefix or hash; name one by its hash")
-        one = api_keys.c.hash == found[0].hash
-        row = connection.execute(update(api_keys).where(one).values(revoked=func.now()).returning(api_keys)).one()
+        row = _change(connection, _in_use(connection, name), {"revoked": func.now()})
         if row.kind == CLIENT:
             _publish(connection, row.hash, "revoked")
         audit(connection, "key-revoke", f"key {row.prefix} of {row.client}", said, {"hash": row.hash})
         return _line(row)
 
 
-def bouncer(engine: Engine, secret: str) -> str | None:
+def rotate_key(engine: Engine, name: str, overlap: timedelta, said: Said, pepper: bytes = b"") -> New:
+    """Make a key in the place of that with the prefix or hash `name`, which expires after `overlap` at the latest.
+
+    The new one has the same client, tenant and roles, and no end. Raises Missing as revoke_key does.
+    """
+    with engine.begin() as connection:
+        ends = func.least(api_keys.c.expires, func.now() + overlap)  # LEAST leaves nulls out
+        old = _change(connection, _in_use(connection, name), {"expires": ends})
+        new = _add(connection, old.kind, Holder(old.client, old.tenant, tuple(old.roles)), said, pepper)
+        if old.kind == CLIENT:
+            _publish(connection, old.hash, f"until:{old.expires.isoformat()}")
+            _publish(connection, new.hash, "made")
+        details = {"hash": old.hash, "by": new.hash, "until": old.expires.isoformat()}
+        audit(connection, "key-rotate", f"key {old.prefix} of {old.client}", said, details)
+        return new
+
+
+def bouncer(engine: Engine, secret: str, pepper: bytes = b"") -> str | None:
     """Return whose bouncer key `secret` is, or None."""
     row = api_keys.c
     with engine.connect() as connection:
         found = connection.execute(
             select(row.client)
-            .where(row.hash == digest(secret), row.kind == BOUNCER, row.revoked.is_(None))
+            .where(row.hash == hashed(secret, pepper), row.kind == BOUNCER, row.revoked.is_(None))
             .where(or_(row.expires.is_(None), row.expires > func.now()))
         ).first()
         return None if found is None else str(found.client)
 
 
-def digest(secret: str) -> str:
-    """Return what is stored of a key."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+def _in_use(connection: Connection, name: str) -> str:
+    """Return the hash of the only key in use that `name` can mean. Raises Missing."""
+    row = api_keys.c
+    usable = row.revoked.is_(None) & or_(row.expires.is_(None), row.expires > func.now())
+    found = connection.execute(select(row.hash).where(or_(row.hash == name, row.prefix == name), usable)).all()
+    if len(found) != 1:
+        raise Missing(f"key {name!r}: {len(found)} keys in use have this prefix or hash; name one by its hash")
+    return str(found[0].hash)
 
 
-def _add(
-    connection: Connection, owner: tuple[str, str, str | None, int | None], roles: tuple[str, ...], said: Said
-) -> New:
-    kind, client, tenant, expires = owner
+def _change(connection: Connection, name: str, values: Mapping[str, object]) -> Row[tuple[object, ...]]:
+    changed = update(api_keys).where(api_keys.c.hash == name).values(values).returning(api_keys)
+    return connection.execute(changed).one()
+
+
+def _add(connection: Connection, kind: str, holder: Holder, said: Said, pepper: bytes) -> New:
     secret = "gk_" + secrets.token_urlsafe(BITS // 8)
-    new = New(secret, secret[:PREFIX], digest(secret))
+    new = New(secret, secret[:PREFIX], hashed(secret, pepper))
     row = {
         "hash": new.hash,
         "prefix": new.prefix,
         "kind": kind,
-        "client": client,
-        "tenant": tenant,
-        "roles": list(roles),
-        "expires": None if expires is None else moment(expires),
+        "client": holder.client,
+        "tenant": holder.tenant,
+        "roles": list(holder.roles),
+        "expires": None if holder.expires is None else moment(holder.expires),
         "who": said.who,
     }
     connection.execute(insert(api_keys).values(row))
-    audit(connection, "key-add", f"key {new.prefix} of {client}", said, {"hash": new.hash, "kind": kind})
+    audit(connection, "key-add", f"key {new.prefix} of {holder.client}", said, {"hash": new.hash, "kind": kind})
     return new
 
 
@@ -124,6 +153,7 @@ def _publish(connection: Connection, name: str, what: str) -> None:
     row = connection.execute(select(api_keys).where(api_keys.c.hash == name)).one()
     wire = ApiKey(
         hash=row.hash,
+        prefix=row.prefix,
         client=row.client,
         tenant=row.tenant,
         roles=tuple(row.roles),

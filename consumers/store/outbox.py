@@ -26,11 +26,11 @@ _UNLISTEN = sql.SQL("UNLISTEN {}").format(sql.Identifier(WAKE))
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One decision, alert or API key owed to one channel."""
+    """One decision, alert, API key or role owed to one channel."""
 
     id: int
     channel: str
-    kind: str  # "decision", "alert", "key" or "tombstone"
+    kind: str  # "decision", "alert", "key", "role" or "tombstone"
     payload: bytes | None  # None: a tombstone
     key: bytes
     attempts: int  # 1: the first

@@ -12,7 +12,16 @@ from sqlalchemy.dialects.postgresql import insert
 from consumers.store.copy import Row
 from consumers.store.schema import deliveries
 from detector.decision import Decision, Key
-from detector.records import ApiKey, decision_key, encode_api_key, encode_decision, encode_key
+from detector.records import (
+    ROLE_KEY,
+    ApiKey,
+    Role,
+    decision_key,
+    encode_api_key,
+    encode_decision,
+    encode_key,
+    encode_role,
+)
 
 WAKE = "gamekeeper_deliveries"  # the NOTIFY channel that `deliver` listens on
 TOPIC = "topic"  # the channel that is the compacted topic `decisions`
@@ -39,6 +48,14 @@ def tombstone(key: Key, serial: int) -> Row:
 def api_key(made: ApiKey, subject: str) -> Row:
     """Return what the keys topic is owed: the present form of a client's API key."""
     return _row(KEYS, "key", (made.hash, subject, encode_api_key(made).decode()))
+
+
+def role(name: str, made: Role | None) -> Row:
+    """Return what the keys topic is owed: a role as it now is, or its tombstone."""
+    subject = f"{ROLE_KEY}{name}:{uuid.uuid4()}"  # each change is owed, also back to what was
+    if made is None:
+        return _row(KEYS, "tombstone", (ROLE_KEY + name, subject, None))
+    return _row(KEYS, "role", (ROLE_KEY + name, subject, encode_role(made).decode()))
 
 
 def alert(key: str, subject: str, body: str, channels: Sequence[str]) -> list[Row]:

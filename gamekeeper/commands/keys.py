@@ -1,39 +1,50 @@
-"""API keys: shown once, stored hashed. Clients' keys reach every gateway over the topic `keys`."""
+"""API keys and roles. Keys are shown once, stored hashed. Both reach every gateway over the topic `keys`."""
 
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from detector.records import OPERATIONS, Operation, Role
 from gamekeeper.commands import common
 
-app = typer.Typer(help="API keys of clients (gateway) and of bouncers (api).", no_args_is_help=True)
-MICROSECOND = 1_000_000
+app = typer.Typer(
+    help="API keys of clients (gateway) and of bouncers (api), and roles: what they permit.", no_args_is_help=True
+)
+PREFIX = Annotated[str, typer.Argument(help="The key's first characters, as `keys list` shows them.")]
+PREDICT = ("predict",)
+WHY = Annotated[str, typer.Option(help="Goes to the audit log.")]
+LOOK = "What it permits: predict (to ask) or metadata (to look); both, unless given. Repeatable."
 
 
 @app.command()
-def add(
+def add(  # noqa: PLR0913  # options of a command
     name: Annotated[str, typer.Argument(help="The client, or with --bouncer what enforces decisions elsewhere.")],
     tenant: Annotated[str | None, typer.Option(help="The client's tenant.")] = None,
     expires: Annotated[str | None, typer.Option("--for", help="Valid for so long, such as 90d; else for good.")] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="What it may do, see `keys role`; predict, unless given. Repeatable.")
+    ] = None,
     *,
     bouncer: Annotated[
         bool, typer.Option("--bouncer", help="A key for the decision API, not for the gateway.")
     ] = False,
-    why: Annotated[str, typer.Option(help="Goes to the audit log.")] = "",
+    why: WHY = "",
 ) -> None:
     """Make a key and show it, this once."""
     settings = common.settings()
     from consumers.store import keys as store  # noqa: PLC0415
 
-    engine, seconds = common.engine(settings), common.duration(expires)
+    engine, seconds, pepper = common.engine(settings), common.duration(expires), settings.key_pepper.encode()
     if bouncer:
-        new = store.add_bouncer_key(engine, name, common.said(why))
+        new = store.add_bouncer_key(engine, name, common.said(why), pepper)
     else:
-        until = None if seconds is None else int((datetime.now(UTC).timestamp() + seconds) * MICROSECOND)
-        new = store.add_client_key(engine, name, tenant, until, common.said(why))
+        until = None if seconds is None else common.after(seconds)
+        new = store.add_client_key(
+            engine, store.Holder(name, tenant, tuple(role or PREDICT), until), common.said(why), pepper
+        )
     typer.echo(new.secret)
 
 
@@ -43,29 +54,81 @@ def list_() -> None:
     settings = common.settings()
     from consumers.store import keys as store  # noqa: PLC0415
 
-    table = Table("prefix", "kind", "name", "tenant", "made", "expires", "revoked")
+    table = Table("prefix", "kind", "name", "tenant", "roles", "made", "expires", "revoked")
     for line in store.list_keys(common.engine(settings)):
+        names = (line.prefix, line.kind, line.client, line.tenant or "", " ".join(line.roles))
         table.add_row(
-            *(str(getattr(line, column, "") or "") for column in ("prefix", "kind", "client", "tenant")), *_times(line)
+            *names, *(f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (line.added, line.expires, line.revoked))
         )
     Console().print(table)
 
 
-def _times(line: object) -> list[str]:
-    return [
-        f"{value:%Y-%m-%d %H:%M}" if value else ""
-        for value in (getattr(line, c) for c in ("added", "expires", "revoked"))
-    ]
-
-
 @app.command()
-def revoke(
-    prefix: Annotated[str, typer.Argument(help="The key's first characters, as `keys list` shows them.")],
-    why: Annotated[str, typer.Option(help="Goes to the audit log.")] = "",
-) -> None:
+def revoke(prefix: PREFIX, why: WHY = "") -> None:
     """Revoke a key at every gateway, in less than a second."""
     settings = common.settings()
     from consumers.store import keys as store  # noqa: PLC0415
 
     line = store.revoke_key(common.engine(settings), prefix, common.said(why))
     typer.echo(f"revoked {line.prefix}… of {line.client}")
+
+
+@app.command()
+def rotate(
+    prefix: PREFIX,
+    overlap: Annotated[str, typer.Option(help="The old key works for so long yet, such as 24h.")] = "24h",
+    why: WHY = "",
+) -> None:
+    """Make a key for the same client and show it, this once; the old one expires after the overlap."""
+    settings = common.settings()
+    seconds = common.duration(overlap) or 0
+    from consumers.store import keys as store  # noqa: PLC0415
+
+    engine, pepper = common.engine(settings), settings.key_pepper.encode()
+    new = store.rotate_key(engine, prefix, timedelta(seconds=seconds), common.said(why), pepper)
+    typer.echo(new.secret)
+
+
+@app.command()
+def role(  # noqa: PLR0913  # options of a command
+    name: Annotated[str, typer.Argument(help="What keys and tokens call it.")],
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model, or a pattern such as digits-*; all, unless given. Repeatable.")
+    ] = None,
+    operation: Annotated[list[str] | None, typer.Option(help=LOOK)] = None,
+    day: Annotated[int | None, typer.Option(min=0, help="Rows that a client may ask in a day.")] = None,
+    month: Annotated[int | None, typer.Option(min=0, help="Rows that a client may ask in a month.")] = None,
+    *,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove it: who has no other may do nothing.")] = False,
+    why: WHY = "",
+) -> None:
+    """Say what a role permits, at every gateway at once; the one called predict is there from the start."""
+    settings = common.settings()
+    from consumers.store import key_roles as store  # noqa: PLC0415
+
+    if remove:
+        store.remove_role(common.engine(settings), name, common.said(why))
+    else:
+        made = Role(role=name, models=tuple(model or ["*"]), operations=_operations(operation), day=day, month=month)
+        store.put_role(common.engine(settings), made, common.said(why))
+    typer.echo(f"role {name} {'removed' if remove else 'in force'}")
+
+
+def _operations(given: list[str] | None) -> tuple[Operation, ...]:
+    unknown = set(given or ()).difference(OPERATIONS)
+    if unknown:
+        raise typer.BadParameter(f"--operation {unknown.pop()!r} is not one of {', '.join(OPERATIONS)}")
+    return tuple(one for one in OPERATIONS if not given or one in given)
+
+
+@app.command()
+def roles() -> None:
+    """List the roles that people made; beside them there is predict, which permits everything."""
+    settings = common.settings()
+    from consumers.store import key_roles as store  # noqa: PLC0415
+
+    table = Table("role", "models", "operations", "rows a day", "rows a month")
+    for one in store.list_roles(common.engine(settings)):
+        quotas = ("" if rows is None else f"{rows:,}" for rows in (one.day, one.month))
+        table.add_row(one.role, " ".join(one.models), " ".join(one.operations), *quotas)
+    Console().print(table)

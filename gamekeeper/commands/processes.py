@@ -115,6 +115,7 @@ def gateway(
             port=settings.gateway_port if port is None else port,
             push_token=settings.push_token or None,
             fail_open=settings.gateway_fail_open,
+            key_pepper=settings.key_pepper.encode(),
         )
     )
 

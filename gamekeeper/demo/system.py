@@ -73,7 +73,10 @@ class System:
 
     def register(self, clients: Sequence[str]) -> Mapping[str, str]:
         """Return a new key for each client; gateways learn of them through Kafka."""
-        return {client: keys.add_client_key(self.engine, client, None, None, _WHO).secret for client in clients}
+        pepper = self.settings.key_pepper.encode()
+        return {
+            client: keys.add_client_key(self.engine, keys.Holder(client), _WHO, pepper).secret for client in clients
+        }
 
     def counts(self) -> Counts:
         """Return what the topic and Postgres say now."""

@@ -97,7 +97,7 @@ def test_decisions_reach_the_topic_in_order(cold_road: Road, table: Any) -> None
 
 def test_keys_reach_their_topic(cold_road: Road) -> None:
     """A new client key's hash is on the compacted topic of keys; the key itself is nowhere."""
-    new = keys.add_client_key(cold_road.engine, "alice", "acme", None, SAID)
+    new = keys.add_client_key(cold_road.engine, keys.Holder("alice", "acme"), SAID)
     consumer = KafkaConsumer(bootstrap_servers=cold_road.kafka, group_id=None, auto_offset_reset="earliest")
     consumer.assign([TopicPartition(cold_road.topics.keys, 0)])
     with cold_road.process("deliver"):

@@ -16,8 +16,8 @@ from gamekeeper.cli import app
 
 EXPECTED = {
     "demo", "up", "detect", "deliver", "gateway", "api", "topics", "migrate", "learn", "replay", "clients", "show",
-    "label", "block", "allow", "lift", "settings", "keys add", "keys list", "keys revoke", "population use",
-    "population list",
+    "label", "block", "allow", "lift", "settings", "keys add", "keys list", "keys revoke", "keys rotate",
+    "keys role", "keys roles", "population use", "population list",
 }  # fmt: skip
 UNSET = {setting.name: "" for setting in settings.SETTINGS}
 NOBODY = "postgresql+psycopg2://nobody@127.0.0.1:9/x"  # discard: nobody listens there

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.limits.policy import Limit
+from gateway.policy import parse
 from gateway.settings import GatewaySettings
 from tests.gateway.build import CLASSES, SHAPE, TOKEN, Running, key_file, serving
 
@@ -40,7 +40,7 @@ def alone(models: Path, tmp_path_factory: pytest.TempPathFactory) -> GatewaySett
         port=0,
         keys_file=key_file(tmp_path_factory.mktemp("keys")),
         push_token=TOKEN,
-        throttle=Limit(rate=3 / 60, burst=3),
+        policy=parse("[defaults.throttle]\nlimit = {rate = 0.05, burst = 3}"),
         body_bytes=200_000,
         rows_max=64,
     )

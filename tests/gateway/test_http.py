@@ -2,15 +2,18 @@
 
 import dataclasses
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from detector.decision import Action, Key, Origin, Scope
 from detector.records import encode_decision
-from gateway.limits.policy import Limit, Limits
+from gateway.access import hashed
+from gateway.policy import parse
 from gateway.settings import GatewaySettings
-from tests.gateway.build import ALICE, AWAY, BOB, FAR, TOKEN, Running, decision, images, serving, until
+from tests.gateway.build import ALICE, AWAY, BOB, FAR, TOKEN, Running, decision, images, key_line, serving, until
 
 KEY = {"Authorization": f"Bearer {ALICE}"}
 PREDICT = "/v1/models/digits:predict"
@@ -126,7 +129,9 @@ def test_every_answer_says_how_the_limits_stand(gateway: Running) -> None:
 
 def test_a_request_that_no_limit_can_hold(alone: GatewaySettings) -> None:
     """More rows than a limit ever holds are too large, and not worth another try."""
-    with serving(dataclasses.replace(alone, limits=Limits(model=Limit(5.0, 5)))) as running:
+    with serving(
+        dataclasses.replace(alone, policy=parse("[defaults.limits]\nmodel = {rate = 5, burst = 5}"))
+    ) as running:
         refused = running.ask(rows=6)
         assert (refused.status_code, refused.json()["code"]) == (413, "too_large")
         assert "5 rows" in refused.json()["error"]
@@ -230,6 +235,73 @@ def test_nobody_gets_in_while_keys_are_unknown(alone: GatewaySettings) -> None:
         assert (refused.status_code, refused.json()["code"]) == (503, "keys_unknown")
         assert refused.headers["Retry-After"] == "1"
         assert running.http.get("/v2/health/ready").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "status"),
+    [
+        ("digits", PREDICT, 200),
+        ("digits", "/v1/models/digits", 200),
+        ("digits", "/v2", 200),
+        ("digits", "/v1/models/letters:predict", 403),
+        ("digits", "/v2/models/letters/infer", 403),
+        ("digits", "/v2/models/letters/ready", 403),
+        ("predict", "/v1/models/letters:predict", 404),
+        ("predict", "/v2/models/letters", 404),
+        ("looker", "/v1/models/digits/metadata", 200),
+        ("looker", "/v2/models/digits/ready", 200),
+        ("looker", PREDICT, 403),
+        ("asker", PREDICT, 200),
+        ("asker", "/v1/models/digits/metadata", 403),
+        ("nobody-made-this", PREDICT, 403),
+        ("nobody-made-this", "/v2", 403),
+        ("nobody-made-this", "/nothing", 403),
+    ],
+)
+def test_roles(roles_gateway: Running, role: str, path: str, status: int) -> None:
+    """Roles permit operations on models; who may not see a model does not learn whether it is there."""
+    asked = {"instances": images().tolist()} if path.endswith((":predict", "/infer")) else None
+    calls, key = roles_gateway.calls, {"X-API-Key": role}
+    answer = roles_gateway.http.request("POST" if asked else "GET", path, headers=key, json=asked)
+    assert answer.status_code == status
+    assert roles_gateway.calls == calls + (path == PREDICT and status == 200)
+    if status == 403:
+        assert answer.json()["code"] == "not_allowed"
+
+
+@pytest.fixture(scope="module")
+def roles_gateway(alone: GatewaySettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Return a gateway with a key for each of several roles, named after it."""
+    names = ("digits", "predict", "looker", "asker", "nobody-made-this")
+    roles = (
+        {"v": 1, "role": "digits", "models": ["digits"]},
+        {"v": 1, "role": "looker", "operations": ["metadata"]},
+        {"v": 1, "role": "asker", "operations": ["predict"]},
+    )
+    path = tmp_path_factory.mktemp("roles") / "keys.jsonl"
+    path.write_text("\n".join([*(key_line(name, name, roles=[name]) for name in names), *map(json.dumps, roles)]))
+    with serving(dataclasses.replace(alone, keys_file=path)) as running:
+        yield running
+
+
+def test_refusals_are_counted_and_logged(gateway: Running) -> None:
+    """Each refusal is a metric by its reason, and a line with the client and the prefix of its key, never the key."""
+    with capture_logs() as lines:
+        assert gateway.ask(key="nobody").status_code == 401
+        assert gateway.ask(key="revoked").status_code == 401
+        assert gateway.ask(key="no-role").status_code == 403
+        assert gateway.http.post(PREDICT, content=b"{", headers=KEY).status_code == 400
+    refused = [line for line in lines if line["event"] == "refused"]
+    assert [(line["reason"], line.get("client"), line.get("model")) for line in refused] == [
+        ("unknown_key", None, None), ("revoked_key", "dave", None), ("not_allowed", "erin", "digits"),
+        ("not_json", "alice", "digits"),
+    ]  # fmt: skip
+    assert [line.get("credential") for line in refused] == [
+        None, hashed("revoked")[:8], hashed("no-role")[:8], hashed(ALICE)[:8],
+    ]  # fmt: skip
+    metrics = gateway.http.get("/metrics").text
+    for code in ("unknown_key", "revoked_key", "not_allowed"):
+        assert f'gamekeeper_gateway_refusals_total{{code="{code}"}} 1.0' in metrics
 
 
 def test_unknown_paths(shared_gateway: Running) -> None:

@@ -155,6 +155,22 @@ def test_query_log_is_what_the_detector_reads(
     np.testing.assert_array_equal(queries.input[:3], images(3).reshape(3, -1))
 
 
+def test_a_refusal_by_role_is_a_record(
+    settings: GatewaySettings, topics: Topics, producer: KafkaProducer, kafka: str
+) -> None:
+    """A query that no role permits is on the client's record, without an answer; the model is not called."""
+    write_key(producer, topics, ALICE, "alice", roles=["reader"])
+    write(producer, topics.keys, b"role:reader", b'{"v":1,"role":"reader","operations":["metadata"]}')
+    with serving(settings) as running:
+        assert running.ask().json()["code"] == "not_allowed"
+        assert running.http.get("/v1/models/digits", headers={"X-API-Key": ALICE}).status_code == 200
+        assert running.calls == 0
+    [record] = read_all(kafka, topics.predictions, 1)
+    value = msgspec.json.decode(record.value)
+    assert (value["client"], value["model"], value["status"]) == ("alice", "digits", 403)
+    assert "output" not in value
+
+
 def test_status_tells_what_was_applied(
     settings: GatewaySettings, topics: Topics, producer: KafkaProducer, kafka: str
 ) -> None:

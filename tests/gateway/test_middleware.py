@@ -18,11 +18,12 @@ from starlette.routing import Route
 from detector.decision import Action
 from gateway.faults import Fault
 from gateway.guard import Guard, guarding
-from gateway.limits.policy import Limit
 from gateway.middleware import Middleware, grant_of, told
+from gateway.policy import parse
 from gateway.settings import GatewaySettings
 from tests.gateway.build import ALICE, decision, key_file
 
+SLOW = parse("[defaults.throttle]\nlimit = {rate = 0.05, burst = 3}")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "middleware.md"
 ANSWER = np.array([0.07, 0.86, 0.07], np.float32)
 
@@ -34,7 +35,7 @@ class Own:
         self.calls = 0
         names: dict[str, Any] = {
             "guarding": guarding,
-            "GatewaySettings": lambda **_: GatewaySettings(keys_file=keys, throttle=Limit(3 / 60, 3)),
+            "GatewaySettings": lambda **_: GatewaySettings(keys_file=keys, policy=SLOW),
             **{
                 one.__name__: one
                 for one in (Request, JSONResponse, Route, Starlette, Middleware, grant_of, told, Fault)

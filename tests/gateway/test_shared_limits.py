@@ -14,6 +14,7 @@ from gateway.limits import counts, limiter
 from gateway.limits.counts import BadStore
 from gateway.limits.limiter import Limiter, Spent
 from gateway.limits.policy import Applied, Limit, Limits
+from gateway.policy import Defences, Policy
 from gateway.settings import GatewaySettings
 from gateway.table import Asker
 from tests.gateway.build import AWAY, Running, serving, until
@@ -124,7 +125,7 @@ def test_a_hung_redis_holds_up_nobody(redis: RedisServer) -> None:
 @pytest.mark.usefixtures("patient")
 def test_gateways_share_one_count_and_answer_without_it(alone: GatewaySettings, redis: RedisServer) -> None:
     """Two gateways over real sockets: one budget, no 5xx when Redis dies, said in /healthz and /metrics, and back."""
-    settings = dataclasses.replace(alone, limits=HOUR.limits, limits_store=redis.address)
+    settings = dataclasses.replace(alone, policy=Policy(Defences(limits=HOUR.limits)), limits_store=redis.address)
     with ExitStack() as stack:
         one, other = (stack.enter_context(serving(settings)) for _ in range(2))
         assert [one.ask(rows=50).status_code, other.ask(rows=50).status_code] == [200, 200]

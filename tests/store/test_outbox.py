@@ -3,17 +3,18 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text
 
-from consumers.store import keys, people
+from consumers.store import key_roles, keys, people
 from consumers.store.facts import Missing
 from consumers.store.leader import leading
-from consumers.store.outbox import Delivered, GivenUp, Retry, claim_deliveries, listen, settle
+from consumers.store.outbox import Delivered, Delivery, GivenUp, Retry, claim_deliveries, listen, settle
 from consumers.store.people import Order, Said
 from detector.decision import Action, Scope
-from detector.records import decode_api_key, decode_decision
+from detector.records import Role, decode_api_key, decode_decision, decode_role, hashed
 from detector.standing import Standing
 from tests.store.given import CHANNELS, rows, saved, verdict
 
@@ -165,12 +166,12 @@ def test_a_leader_notices_that_its_session_is_gone(engine: Engine) -> None:
 
 def test_client_keys_reach_the_gateways_and_are_not_stored(engine: Engine) -> None:
     """A key is shown once, stored hashed, owed to the topic `keys`, and revoked there, too."""
-    new = keys.add_client_key(engine, "acme-app", "acme", None, SAID)
+    new = keys.add_client_key(engine, keys.Holder("acme-app", "acme"), SAID)
     [made] = claim_deliveries(engine, 10, LEASE)
     assert (made.channel, made.kind, made.key) == ("keys", "key", new.hash.encode())
     assert made.payload is not None
     wire = decode_api_key(made.payload)
-    assert (wire.hash, wire.client, wire.tenant, wire.revoked) == (keys.digest(new.secret), "acme-app", "acme", False)
+    assert (wire.hash, wire.client, wire.tenant, wire.revoked) == (hashed(new.secret), "acme-app", "acme", False)
     settle(engine, made.id, Delivered())
     assert keys.revoke_key(engine, new.prefix, SAID).revoked is not None
     [revoked] = claim_deliveries(engine, 10, LEASE)
@@ -186,7 +187,7 @@ def test_client_keys_reach_the_gateways_and_are_not_stored(engine: Engine) -> No
 def test_bouncer_keys_open_the_api_until_revoked(engine: Engine) -> None:
     """A bouncer's key is known by its secret alone; a client's key is none, and nothing is owed to the topic."""
     new = keys.add_bouncer_key(engine, "nginx", SAID)
-    client = keys.add_client_key(engine, "acme-app", None, 1, SAID)
+    client = keys.add_client_key(engine, keys.Holder("acme-app", expires=1), SAID)
     assert keys.bouncer(engine, new.secret) == "nginx"
     assert keys.bouncer(engine, client.secret) is None
     assert keys.bouncer(engine, "nonsense") is None
@@ -197,3 +198,65 @@ def test_bouncer_keys_open_the_api_until_revoked(engine: Engine) -> None:
     keys.revoke_key(engine, new.hash, SAID)
     assert keys.bouncer(engine, new.secret) is None
     assert rows(engine, "SELECT DISTINCT channel FROM deliveries") == [("keys",)]
+
+
+def test_a_rotated_key_ends_and_another_begins(engine: Engine) -> None:
+    """In one transaction: the old key ends soon, the new one is the same client's, and the audit log knows both."""
+    old = keys.add_client_key(engine, keys.Holder("acme-app", "acme", ("gold",)), SAID)
+    new = keys.rotate_key(engine, old.prefix, timedelta(hours=24), SAID)
+    lines = {line.hash: line for line in keys.list_keys(engine)}
+    assert lines[new.hash].expires is None
+    assert (lines[new.hash].client, lines[new.hash].tenant, lines[new.hash].roles) == ("acme-app", "acme", ("gold",))
+    ends = lines[old.hash].expires
+    assert ends is not None
+    assert timedelta(hours=23) < ends - datetime.now(UTC) <= timedelta(hours=24)
+    payloads = [decode_api_key(one.payload or b"") for one in _all_owed(engine)]
+    ended = {one: [wire.expires is not None for wire in payloads if wire.hash == one] for one in (old.hash, new.hash)}
+    assert ended == {old.hash: [False, True], new.hash: [False]}
+    assert {wire.prefix for wire in payloads} == {old.prefix, new.prefix}
+    assert [what for (what,) in rows(engine, "SELECT what FROM audit_log ORDER BY id")] == [
+        "key-add", "key-add", "key-rotate",
+    ]  # fmt: skip
+    keys.rotate_key(engine, old.hash, timedelta(days=7), SAID)
+    assert {line.hash: line for line in keys.list_keys(engine)}[old.hash].expires == ends  # never later than it was
+    with pytest.raises(Missing, match="0 keys"):
+        keys.rotate_key(engine, "gk_none!", timedelta(hours=1), SAID)
+
+
+def test_a_bouncer_key_is_rotated_too(engine: Engine) -> None:
+    """Both open the api during the overlap, and nothing of it goes to the gateways."""
+    old = keys.add_bouncer_key(engine, "nginx", SAID, b"pepper")
+    new = keys.rotate_key(engine, old.prefix, timedelta(hours=1), SAID, b"pepper")
+    assert keys.bouncer(engine, old.secret, b"pepper") == keys.bouncer(engine, new.secret, b"pepper") == "nginx"
+    assert keys.bouncer(engine, new.secret) is None
+    assert rows(engine, "SELECT 1 FROM deliveries") == []
+
+
+def test_roles_are_owed_to_gateways_at_each_change(engine: Engine) -> None:
+    """Made, changed, removed, made again: four records under one key, in order, and four lines in the audit log."""
+    role = Role(role="digits", models=("digits", "digits-*"), operations=("predict",), day=100, month=None)
+    key_roles.put_role(engine, role, SAID)
+    key_roles.put_role(engine, Role(role="digits"), SAID)
+    assert key_roles.list_roles(engine) == [Role(role="digits")]
+    key_roles.remove_role(engine, "digits", SAID)
+    assert key_roles.list_roles(engine) == []
+    key_roles.put_role(engine, role, SAID)
+    assert key_roles.list_roles(engine) == [role]
+    owed = _all_owed(engine)
+    assert {(one.channel, one.key) for one in owed} == {("keys", b"role:digits")}
+    assert [one.payload and decode_role(one.payload) for one in owed] == [role, Role(role="digits"), None, role]
+    assert [what for (what,) in rows(engine, "SELECT what FROM audit_log ORDER BY id")] == [
+        "role-put", "role-put", "role-remove", "role-put",
+    ]  # fmt: skip
+    with pytest.raises(Missing, match="keys roles"):
+        key_roles.remove_role(engine, "nobody-made-it", SAID)
+
+
+def _all_owed(engine: Engine) -> list[Delivery]:
+    """Deliver everything, and return it."""
+    found: list[Delivery] = []
+    while batch := claim_deliveries(engine, 10, LEASE):
+        for one in batch:
+            settle(engine, one.id, Delivered())
+        found += batch
+    return found

@@ -9,6 +9,7 @@ from consumers.store.schema.decided import (
     decisions,
     deliveries,
     feedback,
+    roles,
 )
 from consumers.store.schema.judged import episodes, evidence, snapshots, standings, verdicts
 from consumers.store.schema.operated import (
@@ -38,6 +39,7 @@ __all__ = [
     "offsets",
     "policies",
     "populations",
+    "roles",
     "snapshots",
     "standings",
     "unreadable",

@@ -77,8 +77,8 @@ deliveries = Table(
     metadata,
     _number("deliveries of one channel and key leave in this order"),
     must("channel", TEXT, "where to: topic, keys, push:NAME, webhook:NAME"),
-    must("kind", TEXT, "decision, alert, key or tombstone"),
-    must("key", TEXT, "what must stay in order: the decision's key, the client and model, the hash"),
+    must("kind", TEXT, "decision, alert, key, role or tombstone"),
+    must("key", TEXT, "what must stay in order: the decision's key, the client and model, the hash, the role"),
     must("subject", TEXT, "what it is about; owed to a channel once"),
     may("payload", TEXT, "the body to send; null: a tombstone"),
     count("attempts", "times it was tried"),
@@ -127,7 +127,7 @@ allowlist = Table(
 api_keys = Table(
     "api_keys",
     metadata,
-    key("hash", TEXT, "SHA-256 of the key, hexadecimal; the key itself is stored nowhere"),
+    key("hash", TEXT, "HMAC-SHA256 of the key under the pepper (none: SHA-256), hexadecimal; the key is nowhere"),
     must("prefix", TEXT, "the key's first eight characters, to recognise it by"),
     must("kind", TEXT, "client (asks at a gateway) or bouncer (asks the decision API)"),
     must("client", TEXT, "the client or bouncer it identifies"),
@@ -140,6 +140,19 @@ api_keys = Table(
     comment="API keys, hashed.",
 )
 Index("ix_api_keys_prefix", api_keys.c.prefix)
+
+roles = Table(
+    "roles",
+    metadata,
+    key("name", TEXT, "what keys and tokens call it"),
+    must("models", ARRAY(TEXT), "names of models, or patterns with *, ? and [abc]"),
+    must("operations", ARRAY(TEXT), "predict (ask), metadata (look)"),
+    may("day", LONG, "rows a client may ask in a day (UTC); null: says nothing of it"),
+    may("month", LONG, "rows a client may ask in a month (UTC); null: says nothing of it"),
+    stamp("changed", "when it was last written"),
+    must("who", TEXT, "who wrote it"),
+    comment="Roles: what API keys and tokens may do at gateways.",
+)
 
 audit_log = Table(
     "audit_log",

@@ -1,0 +1,130 @@
+"""Leave to ask a model: what holds for one guarded query, from the door to what is served."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from detector.decision import Action, Decision
+from detector.records import format_time
+from gateway.access import Identity
+from gateway.faults import Fault, blocked, too_large, too_many
+from gateway.guard import Guard
+from gateway.limits.limiter import Spent
+from gateway.limits.policy import Applied
+from gateway.outputs import Asked, served
+from gateway.policy import Defences, Response
+from gateway.querylog import Answer, Withheld
+from gateway.table import Asker
+from gateway.tensors import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Leave to ask `model` once, under the decision in force (None: nothing holds against the client)."""
+
+    asker: Asker
+    identity: Identity
+    model: str
+    decision: Decision | None
+    defences: Defences
+    response: Response  # how the query is answered, if nothing refuses it
+    _guard: Guard
+    headers: dict[str, str] = field(default_factory=dict)  # of the answer: how the limits stand
+    _withheld: list[Fault] = field(default_factory=list)  # refusals that shadow held back
+
+    @property
+    def action(self) -> Action:
+        """What the decision in force asks for."""
+        return Action.ALLOW if self.decision is None else self.decision.action
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What our log says of whoever was refused."""
+        known = {"client": self.asker.client, "credential": self.identity.credential, "model": self.model}
+        return {name: value for name, value in known.items() if value is not None}
+
+    async def check(self) -> None:
+        """Raise Fault (403, 429, 503) where this query is refused whatever it asks, and log that. Spends nothing."""
+        try:
+            self._guard.access.allow(self.identity, self.model, "predict")
+        except Fault as fault:
+            self._deny(fault)
+        if self.decision is not None and self.action is Action.BLOCK:
+            self._refuse(_blocked(self.decision))
+        self._take(await self._guard.limiter.look(self.asker, self.model, self._applied()))
+
+    async def spend(self, rows: int) -> None:
+        """Count `rows` queries against the limits, all or none, and wait where the policy slows the client down.
+
+        Raises Fault (429, 413, 503), and logs it.
+        """
+        self._take(await self._guard.limiter.spend(self.asker, self.model, rows, self._applied()))
+        if self.response.delay and not self.defences.shadow:
+            await asyncio.sleep(self.response.delay)
+
+    def answer(self, inputs: Floats, probabilities: Floats) -> Floats:
+        """Log n predictions (inputs [n, …], the model's own probabilities [n, K], float32) and return what to serve."""
+        made = self._made(inputs, probabilities)
+        shadow = self.defences.shadow
+        answer = Answer(
+            asker=self.asker,
+            model=self.model,
+            time=_now(),
+            status=200,
+            decision=None if shadow else self.decision,
+            input=inputs,
+            output=probabilities,
+            served=None if shadow or made is probabilities else made,
+            withheld=self._held(made, probabilities) if shadow else None,
+        )
+        self._guard.log.put(answer)
+        self._guard.metrics.rows.labels(self.model, (Action.ALLOW if shadow else self.action).word).inc(len(made))
+        return probabilities if shadow else made
+
+    def _made(self, inputs: Floats, probabilities: Floats) -> Floats:
+        asked = Asked(self.model, probabilities, self._guard.secret)
+        return served(self.response.outputs, asked, self.defences.keep_top)
+
+    def _held(self, made: Floats, probabilities: Floats) -> Withheld | None:
+        """Return what would have been done to this query, if anything."""
+        status = self._withheld[0].status if self._withheld else 200
+        if status == 200 and self.decision is None and made is probabilities:  # noqa: PLR2004  # HTTP: OK
+            return None
+        return Withheld(self.decision, status, None if made is probabilities else made)
+
+    def _applied(self) -> Applied:
+        quota = self._guard.access.quota(self.identity)
+        return Applied(self.defences.limits, self.response.limit, quota.day, quota.month)
+
+    def _take(self, spent: Spent) -> None:
+        if not self.defences.shadow:
+            self.headers.update(spent.headers)
+        if spent.refused is not None:
+            self._refuse(_limited(spent))
+
+    def _refuse(self, fault: Fault) -> None:
+        """Refuse, unless in shadow: then only remember it."""
+        if not self.defences.shadow:
+            self._deny(fault)
+        self._withheld.append(fault)
+        self._guard.metrics.withheld.labels(fault.code).inc()
+
+    def _deny(self, fault: Fault) -> None:
+        decision = None if self.defences.shadow else self.decision
+        self._guard.log.put(Answer(self.asker, self.model, _now(), fault.status, decision))
+        fault.about = {**self.about, **fault.about}
+        raise fault
+
+
+def _blocked(decision: Decision) -> Fault:
+    return blocked(format_time(decision.until), f"GK-{decision.id}-{decision.serial}")
+
+
+def _limited(spent: Spent) -> Fault:
+    if spent.seconds == 0:
+        return too_large(f"{spent.most} rows are the most that limit {spent.refused} allows in one request")
+    return too_many(spent.seconds, spent.most, spent.window)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
