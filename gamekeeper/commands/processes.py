@@ -97,6 +97,9 @@ def gateway() -> None:
     process.run(
         GatewaySettings(
             models=settings.models,
+            reload_seconds=settings.reload_seconds,
+            tls_cert=settings.tls_cert,
+            tls_key=settings.tls_key,
             bootstrap=settings.need_kafka(),
             topics=Topics(settings.topic_prefix),
             name=settings.gateway_name,
