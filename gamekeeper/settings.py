@@ -44,6 +44,9 @@ class Settings:
     api_port: int
     metrics_port: int | None
     models: Path | None
+    reload_seconds: float
+    tls_cert: Path | None
+    tls_key: Path | None
     model_key: str
     key_pepper: str
     checkpoint_seconds: float
@@ -144,7 +147,15 @@ SETTINGS: tuple[Setting, ...] = (
         forms.port_or_none,
         "port of detect's or deliver's /metrics and /healthz; empty: none",
     ),
-    Setting("GAMEKEEPER_MODELS", "", forms.existing_folder, "folder of the models that the gateway serves: NAME.keras"),
+    Setting(
+        "GAMEKEEPER_MODELS",
+        "",
+        forms.existing_folder,
+        "folder of the models that the gateway serves: NAME.keras, NAME/VERSION.keras or NAME/VERSION/ (SavedModel)",
+    ),
+    Setting("GAMEKEEPER_RELOAD_SECONDS", "5", forms.seconds, "time between two looks at that folder; SIGHUP looks now"),
+    Setting("GAMEKEEPER_TLS_CERT", "", forms.existing_file, "gateway's certificate chain (PEM): serve HTTPS"),
+    Setting("GAMEKEEPER_TLS_KEY", "", forms.existing_file, "its private key (PEM, not encrypted)"),
     Setting("GAMEKEEPER_MODEL_KEY", "", forms.text, "API key with which `learn --model URL` asks", secret=True),
     Setting(
         "GAMEKEEPER_KEY_PEPPER",

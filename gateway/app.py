@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import gc
 import hmac
 import signal
 from collections.abc import AsyncIterator, Mapping
@@ -13,25 +12,31 @@ from types import FrameType
 from typing import Any
 
 import msgspec
-import uvicorn
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from detector.records import decode_decision
 from gateway import v1, v2
 from gateway.access import presented
-from gateway.faults import Fault, bad_input, too_large, unauthorized, unavailable, unknown_model
+from gateway.bodies import Bounds, read_body
+from gateway.faults import Fault, bad_input, unauthorized, unavailable, unknown_model
+from gateway.grant import Grant
 from gateway.middleware import Middleware, about, grant_of, told
+from gateway.openapi import PAGE_POLICY, described, page
 from gateway.parts import Parts, build
-from gateway.serving import BadAnswer, Busy, Served
+from gateway.server import certified, serve
+from gateway.serving import BadAnswer, Busy, Lineup, Model
 from gateway.settings import GatewaySettings
 from gateway.tensors import Floats
 
 JSON = "application/json"
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+MODEL_V1 = "/v1/models/{model}"
+MODEL_V2 = "/v2/models/{model}"
+VERSION_V1 = MODEL_V1 + "/versions/{version}"
+VERSION_V2 = MODEL_V2 + "/versions/{version}"
 PUSH_BYTES = 65_536  # one decision is well below
-GRACE_SECONDS = 1  # for requests that are being answered on SIGTERM
 
 router = APIRouter()
 
@@ -46,7 +51,7 @@ def create(settings: GatewaySettings) -> FastAPI:
         yield
         await asyncio.to_thread(parts.stop)
 
-    app = FastAPI(title="Gamekeeper gateway", lifespan=life, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="Gamekeeper gateway", lifespan=life, openapi_url=None, redirect_slashes=False)
     app.state.parts = parts
     app.include_router(router)
     app.add_middleware(Middleware, guard=parts.guard)
@@ -58,66 +63,95 @@ def create(settings: GatewaySettings) -> FastAPI:
 def run(settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is asked, write what is logged, and exit with 0.
 
-    Raises what `create` raises; SystemExit (1) where the port is taken.
+    SIGHUP looks at the models' folder at once. Raises what `create` raises, BadCertificate; SystemExit (1) where the
+    port is taken.
     """
+    ending = certified(settings)
     for number in (signal.SIGTERM, signal.SIGINT):  # while loading; and uvicorn raises them again when it has ended
         signal.signal(number, _leave)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # while loading
     app = create(settings)
-    gc.freeze()  # TensorFlow's objects live as long as we do: no collection need look at them again
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        server_header=False,
-    )
-    uvicorn.Server(config).run()
+    parts: Parts = app.state.parts
+    signal.signal(signal.SIGHUP, lambda _number, _frame: parts.models.look_soon())
+    serve(app, settings, ending, parts.drain)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-@router.post("/v1/models/{model}:predict")
-async def predict_v1(model: str, request: Request) -> Response:
-    """Answer {"instances": […]} with {"predictions": […]}."""
-    served = _model(request, model)
-    batch = v1.read(await _body(request), served, _settings(request).rows_max)
-    return Response(v1.write(await _ask(request, served, batch)), media_type=JSON)
+@router.post(f"{VERSION_V1}:predict")
+@router.post(f"{MODEL_V1}:predict")
+async def predict_v1(request: Request) -> Response:
+    """Answer {"instances": […]} with {"predictions": […]}, or {"inputs": …} with {"outputs": …}."""
+    body = await _body(request)
+    with _parts(request).models.using() as lineup:
+        model = _model(request, lineup)
+        question = v1.read(body, model, _settings(request).rows_max)
+        return Response(v1.write(await _ask(request, model, question.batch), question), media_type=JSON)
 
 
-@router.get("/v1/models/{model}")
-async def status_v1(model: str, request: Request) -> Response:
-    """Tell whether a model answers."""
-    return _json(v1.status(_model(request, model)))
+@router.post(f"{VERSION_V1}:classify")
+@router.post(f"{VERSION_V1}:regress")
+@router.post(f"{MODEL_V1}:classify")
+@router.post(f"{MODEL_V1}:regress")
+async def other_v1() -> Response:
+    """Refuse TensorFlow Serving's questions by tf.Example."""
+    raise v1.only_predict()
 
 
-@router.get("/v1/models/{model}/metadata")
-async def metadata_v1(model: str, request: Request) -> Response:
+@router.get(VERSION_V1)
+@router.get(MODEL_V1)
+async def status_v1(request: Request) -> Response:
+    """Tell whether a model's versions answer, or one of them."""
+    with _parts(request).models.using() as lineup:
+        model = _model(request, lineup)
+        one = "version" in request.path_params
+        return _json(v1.status([model] if one else lineup.versions(model.name).values()))
+
+
+@router.get(f"{VERSION_V1}/metadata")
+@router.get(f"{MODEL_V1}/metadata")
+async def metadata_v1(request: Request) -> Response:
     """Tell a model's input and output."""
-    return _json(v1.metadata(_model(request, model)))
+    with _parts(request).models.using() as lineup:
+        return _json(v1.metadata(_model(request, lineup)))
 
 
-@router.post("/v2/models/{model}/infer")
-async def infer_v2(model: str, request: Request) -> Response:
-    """Answer an inference request of the Open Inference Protocol."""
-    served = _model(request, model)
-    batch, request_id = v2.read(await _body(request), served, _settings(request).rows_max)
-    return Response(v2.write(await _ask(request, served, batch), served, request_id), media_type=JSON)
+@router.post(f"{VERSION_V2}/infer")
+@router.post(f"{MODEL_V2}/infer")
+async def infer_v2(request: Request) -> Response:
+    """Answer an inference request of the Open Inference Protocol, in JSON or with binary tensors."""
+    body = await _body(request)
+    with _parts(request).models.using() as lineup:
+        model = _model(request, lineup)
+        question = v2.read(body, request.headers.get(v2.JSON_LENGTH), model, _settings(request).rows_max)
+        answer, headers = v2.write(await _ask(request, model, question.batch), model, question)
+        return Response(answer, headers=dict(headers))
 
 
-@router.get("/v2/models/{model}")
-async def metadata_v2(model: str, request: Request) -> Response:
-    """Tell a model's input and output."""
-    return _json(v2.metadata(_model(request, model)))
+@router.get(VERSION_V2)
+@router.get(MODEL_V2)
+async def metadata_v2(request: Request) -> Response:
+    """Tell a model's input, output and versions."""
+    with _parts(request).models.using() as lineup:
+        model = _model(request, lineup)
+        return _json(v2.metadata(model, lineup.versions(model.name)))
 
 
-@router.get("/v2/models/{model}/ready")
-async def ready_v2(model: str, request: Request) -> Response:
+@router.get(f"{VERSION_V2}/ready")
+@router.get(f"{MODEL_V2}/ready")
+async def ready_v2(request: Request) -> Response:
     """Tell whether a model answers, by the status."""
-    return Response(status_code=200 if _model(request, model).ready else 503)
+    with _parts(request).models.using() as lineup:
+        return Response(status_code=200 if _model(request, lineup).ready else 503)
+
+
+@router.get(f"{VERSION_V2}/config")
+@router.get(f"{MODEL_V2}/config")
+async def config_v2() -> Response:
+    """Refuse Triton's model configuration."""
+    raise v2.no_config()
 
 
 @router.get("/v2")
@@ -143,6 +177,18 @@ async def health(request: Request) -> Response:
     """Tell how the gateway is; 503 only while it refuses to answer at all."""
     parts = _parts(request)
     return _json(parts.health(), 503 if parts.guard.shut() is not None else 200)
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """Return what may be asked here, as OpenAPI 3.1."""
+    return _json(described(request.app))
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """Return the same as a page for people. It loads nothing from anywhere."""
+    return HTMLResponse(page(described(request.app)), headers={"Content-Security-Policy": PAGE_POLICY})
 
 
 @router.get("/metrics")
@@ -174,12 +220,12 @@ def _check_token(request: Request, token: str | None) -> None:
         raise unauthorized("wrong_token", "the token is missing or wrong")
 
 
-async def _ask(request: Request, model: Served, batch: Floats) -> Floats:
+async def _ask(request: Request, model: Model, batch: Floats) -> Floats:
     """Let the model answer, log it, and return what to serve. Raises Fault."""
-    grant = grant_of(request.scope)
+    grant = _grant(request, model)
     await grant.spend(len(batch))
     try:
-        future = asyncio.wrap_future(model.predict(batch))
+        future = asyncio.wrap_future(model.predict(batch, grant.asker.client))
         answers = await asyncio.wait_for(future, _settings(request).answer_seconds)
     except Busy as error:
         raise unavailable("busy", str(error)) from error
@@ -190,29 +236,17 @@ async def _ask(request: Request, model: Served, batch: Floats) -> Floats:
     return grant.answer(batch, answers)
 
 
-async def _body(request: Request, limit: int | None = None) -> bytes:
-    """Read a body within its limits of bytes and time, whatever its headers say. Raises Fault."""
-    settings = _settings(request)
-    limit = limit or settings.body_bytes
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit:
-        raise too_large(f"the body is over {limit} bytes")
+def _grant(request: Request, model: Model) -> Grant:
+    """Return the leave to ask; a model that came into service while we were asked is not there yet for this request."""
     try:
-        async with asyncio.timeout(settings.body_seconds):
-            return await _collect(request, limit)
-    except TimeoutError as error:
-        raise Fault(408, "slow_body", f"the body did not arrive within {settings.body_seconds:g} s") from error
-    except ClientDisconnect as error:
-        raise bad_input("disconnected", "the body ended too soon") from error
+        return grant_of(request.scope)
+    except LookupError:
+        raise unknown_model(model.name) from None
 
 
-async def _collect(request: Request, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise too_large(f"the body is over {limit} bytes")
-    return bytes(body)
+async def _body(request: Request, limit: int | None = None) -> bytes:
+    settings = _settings(request)
+    return await read_body(request, Bounds(limit or settings.body_bytes, settings.body_seconds))
 
 
 def _parts(request: Request) -> Parts:
@@ -224,10 +258,12 @@ def _settings(request: Request) -> GatewaySettings:
     return _parts(request).settings
 
 
-def _model(request: Request, name: str) -> Served:
-    found = _parts(request).models.served.get(name)
+def _model(request: Request, lineup: Lineup) -> Model:
+    """Return the model that the path names, in the version that it names, if it names one. Raises Fault (404)."""
+    name, version = request.path_params["model"], request.path_params.get("version")
+    found = lineup.find(name, version)
     if found is None:
-        raise unknown_model(name)
+        raise unknown_model(name if version is None else f"{name} version {version}")
     return found
 
 

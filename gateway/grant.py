@@ -64,7 +64,7 @@ class Grant:
 
     def answer(self, inputs: Floats, probabilities: Floats) -> Floats:
         """Log n predictions (inputs [n, …], the model's own probabilities [n, K], float32) and return what to serve."""
-        made = self._made(inputs, probabilities)
+        made = self._made(probabilities)
         shadow = self.defences.shadow
         answer = Answer(
             asker=self.asker,
@@ -81,7 +81,7 @@ class Grant:
         self._guard.metrics.rows.labels(self.model, (Action.ALLOW if shadow else self.action).word).inc(len(made))
         return probabilities if shadow else made
 
-    def _made(self, inputs: Floats, probabilities: Floats) -> Floats:
+    def _made(self, probabilities: Floats) -> Floats:
         asked = Asked(self.model, probabilities, self._guard.secret)
         return served(self.response.outputs, asked, self.defences.keep_top)
 

@@ -9,7 +9,7 @@ import ipaddress
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -102,6 +102,7 @@ class Policy:
 
 
 Tables = dict[str, Any]
+T = TypeVar("T")
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,13 +121,10 @@ def parse(text: str) -> Policy:
         file = msgspec.convert(tomllib.loads(text), _File)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BadPolicy(f"gateway policy: {error}") from error
-    own = {
-        name: {member: table[member] for member in table if member != "ensemble"} for name, table in file.models.items()
-    }
-    models = {name: _defences(f"models.{name}", file.defaults, table) for name, table in own.items()}
+    own = {name: _without_ensemble(table) for name, table in file.models.items()}
     return Policy(
         defaults=_defences("defaults", file.defaults),
-        models=models,
+        models={name: _defences(f"models.{name}", file.defaults, table) for name, table in own.items()},
         clients={
             name: _of_client(f"clients.{name}", file.defaults, own, table) for name, table in file.clients.items()
         },
@@ -139,6 +137,10 @@ def parse(text: str) -> Policy:
         proxies=tuple(_network(text) for text in file.trusted_proxies),
         version=hashlib.blake2b(msgspec.json.encode(file, order="deterministic"), digest_size=6).hexdigest(),
     )
+
+
+def _without_ensemble(table: Tables) -> Tables:
+    return {name: value for name, value in table.items() if name != "ensemble"}
 
 
 def _of_client(where: str, defaults: Tables, models: Mapping[str, Tables], own: Tables) -> dict[str | None, Defences]:
@@ -159,12 +161,14 @@ def _laid_over(below: Tables, above: Tables) -> Tables:
     merged = dict(below)
     for name, value in above.items():
         under = below.get(name)
-        both = isinstance(value, dict) and isinstance(under, dict)
-        merged[name] = _laid_over(under, value) if both else None if value == OFF else value
+        if isinstance(value, dict) and isinstance(under, dict):
+            merged[name] = _laid_over(under, value)
+        else:
+            merged[name] = None if value == OFF else value
     return merged
 
 
-def _converted(where: str, table: Tables, kind: Any) -> Any:
+def _converted(where: str, table: Tables, kind: type[T]) -> T:
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:

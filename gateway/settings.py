@@ -23,7 +23,8 @@ class LogBounds:
 class GatewaySettings:
     """Settings of one gateway.
 
-    `models` is a folder of `.keras` files (a file's stem is the model's name) or names with files.
+    `models` is a folder (NAME.keras, NAME/VERSION.keras, NAME/VERSION/ with a SavedModel), one file, or names with
+    files.
     Without `bootstrap` the gateway runs alone: keys from `keys_file`, no decisions, no log.
     """
 
@@ -35,6 +36,10 @@ class GatewaySettings:
     topics: Topics = field(default_factory=Topics)
     keys_file: Path | None = None  # instead of the topic `keys`
     key_pepper: bytes = field(default=b"", repr=False)  # under which API keys are hashed; empty: plain
+    tls_cert: Path | None = None  # PEM, the chain; with tls_key: HTTPS in place of HTTP
+    tls_key: Path | None = None  # PEM, not encrypted
+    docs_open: bool = False  # /docs and /openapi.json need no key
+    reload_seconds: float = 5.0  # between two looks at the models' folder
     push_token: str | None = field(default=None, repr=False)  # None: decisions cannot be pushed
     policy: Policy = field(default_factory=Policy)
     secret: bytes = field(default=b"", repr=False)  # keys noise, marks and who meets which member of an ensemble
@@ -50,4 +55,6 @@ class GatewaySettings:
     batch_wait: float = 0.002  # s to wait for other requests, when others are about
     answer_seconds: float = 30.0  # for the model to answer
     log: LogBounds = field(default_factory=LogBounds)
-    drain_seconds: float = 2.0  # for the query log on SIGTERM
+    notice_seconds: float = 0.5  # on SIGTERM, to be seen as not ready while everything is still answered
+    grace_seconds: float = 2.0  # then, for requests that are being answered
+    drain_seconds: float = 2.0  # then, for the query log

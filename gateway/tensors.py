@@ -1,7 +1,7 @@
 """From parsed JSON to one batch of inputs, refusing by name whatever is not one."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -11,6 +11,13 @@ import numpy.typing as npt
 from gateway.faults import Fault, bad_input, too_large
 
 Floats = npt.NDArray[np.float32]
+DATATYPES: Mapping[str, np.dtype[Any]] = {  # of the Open Inference Protocol, little endian
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+    **{f"INT{bits}": np.dtype(f"<i{bits // 8}") for bits in (8, 16, 32, 64)},
+    **{f"UINT{bits}": np.dtype(f"<u{bits // 8}") for bits in (8, 16, 32, 64)},
+}
 
 
 class Form(Protocol):
@@ -62,7 +69,7 @@ def batch(array: npt.NDArray[Any], model: Form, member: str, rows_max: int) -> F
 
 
 def shaped(array: npt.NDArray[Any], shape: Sequence[int], member: str) -> npt.NDArray[Any]:
-    """Return flat or nested data in its declared shape. Raises Fault (400)."""
+    """Return flat or nested data in its declared shape, which is the model's. Raises Fault (400)."""
     if array.size != math.prod(shape):
         raise bad_input("wrong_shape", f"{member}: {array.size} numbers do not fill shape {list(shape)}")
     if array.ndim != 1 and array.shape != tuple(shape):
@@ -70,10 +77,23 @@ def shaped(array: npt.NDArray[Any], shape: Sequence[int], member: str) -> npt.ND
     return array.reshape(tuple(shape))
 
 
-def whole_bytes(array: npt.NDArray[Any], member: str) -> None:
-    """Raise Fault (400) unless all numbers are whole and within 0..255."""
-    if array.dtype.kind == "f" or (array.size and (array.min() < 0 or array.max() > 255)):  # noqa: PLR2004
-        raise bad_input("wrong_dtype", f"{member}: UINT8 takes whole numbers from 0 to 255")
+def fitting(array: npt.NDArray[Any], datatype: str, member: str) -> npt.NDArray[Any]:
+    """Return numbers that JSON brought, if they are numbers of this datatype. Raises Fault (400)."""
+    dtype = DATATYPES[datatype]
+    if dtype.kind == "f" or not array.size:
+        return array
+    bounds = np.iinfo(dtype)
+    if array.dtype.kind == "f" or array.min() < bounds.min or array.max() > bounds.max:
+        raise bad_input("wrong_dtype", f"{member}: {datatype} takes whole numbers from {bounds.min} to {bounds.max}")
+    return array
 
 
-__all__ = ["Fault", "Floats", "Form", "batch", "numbers", "parse", "shaped", "whole_bytes"]
+def from_bytes(data: memoryview, datatype: str, shape: Sequence[int], member: str) -> npt.NDArray[Any]:
+    """Return a tensor of little-endian bytes, row by row, in the model's shape. Raises Fault (400)."""
+    dtype = DATATYPES[datatype]
+    if len(data) != math.prod(shape) * dtype.itemsize:
+        raise bad_input("wrong_shape", f"{member}: {len(data)} bytes do not fill {datatype} {list(shape)}")
+    return np.frombuffer(data, dtype).reshape(tuple(shape))
+
+
+__all__ = ["DATATYPES", "Fault", "Floats", "Form", "batch", "fitting", "from_bytes", "numbers", "parse", "shaped"]

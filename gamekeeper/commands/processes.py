@@ -107,6 +107,9 @@ def gateway(
     process.run(
         GatewaySettings(
             models=models,
+            reload_seconds=settings.reload_seconds,
+            tls_cert=settings.tls_cert,
+            tls_key=settings.tls_key,
             bootstrap=(settings.kafka_bootstrap_servers or None) if keys else settings.need_kafka(),
             keys_file=keys,
             topics=Topics(settings.topic_prefix),

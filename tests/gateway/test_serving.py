@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gateway.serving import QUEUE_MAX, BadAnswer, BadModel, Busy, Models, Served, find, load
+from gateway.serving import QUEUE_MAX, BadAnswer, BadModel, Busy, Served, load
 from tests.gateway.build import CLASSES, SHAPE, images, until
 
 
@@ -65,17 +65,6 @@ def test_refuses_models_it_cannot_serve(tmp_path: Path, layers: Any, shape: tupl
     """Logits, images as answers and open shapes are refused when the model is loaded, not when it is asked."""
     with pytest.raises(BadModel, match=why):
         load("bad", save(tmp_path, layers, shape))
-
-
-def test_finds_models(tmp_path: Path, models: Path) -> None:
-    """A folder, one file and a mapping all name what to serve; nothing to serve is an error."""
-    path = models / "digits.keras"
-    assert find(models) == find(path) == find({"digits": path}) == {"digits": path}
-    with pytest.raises(BadModel, match=r"no \.keras file"):
-        find(tmp_path)
-    with pytest.raises(BadModel, match="no such file"):
-        find({"digits": tmp_path / "none.keras"})
-    assert not Models({"digits": path}).ready
 
 
 def test_bad_answer_fails_its_own_question_only() -> None:
