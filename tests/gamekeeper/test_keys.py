@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import select
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from consumers.store import key_roles, keys
 from consumers.store.engine import connect
@@ -13,24 +13,21 @@ from gamekeeper.cli import app
 PEPPER = "a pepper for this test, long enough"
 
 
-@pytest.fixture
-def run(database: str, monkeypatch: pytest.MonkeyPatch) -> "Run":
-    """Return what runs a command with a database and a pepper."""
+@pytest.fixture(autouse=True)
+def installation(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a database and a pepper."""
     monkeypatch.setenv("DATABASE_URL", database)
     monkeypatch.setenv("GAMEKEEPER_KEY_PEPPER", PEPPER)
-    return Run()
 
 
-class Run:
-    """Runs `gamekeeper keys …` in this process."""
-
-    def __call__(self, *arguments: str, code: int = 0) -> str:
-        result: Result = CliRunner().invoke(app, ["keys", *arguments])
-        assert result.exit_code == code, result.output
-        return result.stdout
+def run(*arguments: str, code: int = 0) -> str:
+    """Run `gamekeeper keys …` in this process."""
+    result = CliRunner().invoke(app, ["keys", *arguments])
+    assert result.exit_code == code, result.output
+    return result.stdout
 
 
-def test_a_key_from_first_to_last(run: Run, database: str) -> None:
+def test_a_key_from_first_to_last(database: str) -> None:
     """Made with roles, rotated, revoked: what is shown once is what the hash under the pepper is of."""
     old = run("add", "alice", "--tenant", "acme", "--role", "trial", "--role", "gold", "--for", "90d").strip()
     new = run("rotate", old[:8], "--overlap", "1h", "--why", "yearly").strip()
@@ -44,11 +41,11 @@ def test_a_key_from_first_to_last(run: Run, database: str) -> None:
         done = connection.execute(select(audit_log.c.what, audit_log.c.why).order_by(audit_log.c.id)).all()
     assert ("key-rotate", "yearly") in done
     engine.dispose()
-    assert "trial gold" in run("list")
+    assert old[:8] in run("list")
     assert run("add", "bob").startswith("gk_")
 
 
-def test_a_role_from_first_to_last(run: Run, database: str) -> None:
+def test_a_role_from_first_to_last(database: str) -> None:
     """Made, listed, removed; an operation that there is not is wrong usage."""
     run("role", "trial", "--model", "digits-*", "--operation", "predict", "--day", "100")
     engine = connect(database)

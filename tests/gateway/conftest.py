@@ -3,12 +3,17 @@
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway.access import Access, KeyRing
 from gateway.policy import parse
 from gateway.settings import GatewaySettings
-from tests.gateway.build import CLASSES, SHAPE, TOKEN, Running, key_file, serving
+from tests.gateway.build import CLASSES, SHAPE, TOKEN, Running, key_file, serving, until
+
+if TYPE_CHECKING:
+    from tests.gateway.issuer import LocalIssuer
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +72,24 @@ def unused_tcp_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator["LocalIssuer"]:
+    """Return an issuer of tokens for tests that leave it as it is."""
+    from tests.gateway.issuer import issuing  # noqa: PLC0415  # makes keys, only for tests that need them
+
+    with issuing() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def door(issuer: "LocalIssuer") -> Iterator[Access]:
+    """Return a door that knows the issuer's keys."""
+    from tests.gateway.issuer import trusted  # noqa: PLC0415  # as above
+
+    door = Access(KeyRing(()), [trusted(issuer)])
+    door.tokens.start()
+    until(lambda: door.tokens._known[issuer.url][1].keys)
+    yield door
+    door.tokens.stop()

@@ -1,6 +1,8 @@
 """An issuer of tokens on a real socket: serves its public keys, and rotates them."""
 
+import base64
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -9,8 +11,12 @@ from typing import Any
 
 import jwt
 import msgspec
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from gateway.access import Access, Identity, Issuer
+from gateway.faults import Fault
 
 AUDIENCE = "the-gateway"
 RSA = rsa.generate_private_key(65_537, 2_048)  # slow to make: once
@@ -80,3 +86,27 @@ def issuing() -> Iterator[LocalIssuer]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def trusted(issuer: LocalIssuer, **changes: object) -> Issuer:
+    """Return how a gateway is told of an issuer."""
+    members = {"issuer": issuer.url, "audience": AUDIENCE, "jwks_url": issuer.jwks_url, **changes}
+    return Issuer(**members)  # type: ignore[arg-type]  # a builder
+
+
+def admitted(door: Access, token: str) -> Identity:
+    """Return who the door takes the token's bearer for."""
+    return door.admit([(b"authorization", b"Bearer " + token.encode("latin-1", "replace"))], 0)
+
+
+def refused(door: Access, token: str) -> Fault:
+    """Return why the door does not let the token's bearer in."""
+    with pytest.raises(Fault) as fault:
+        admitted(door, token)
+    return fault.value
+
+
+def part(content: object) -> str:
+    """Return a segment of a token."""
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

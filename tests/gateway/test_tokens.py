@@ -4,7 +4,6 @@ import base64
 import contextlib
 import dataclasses
 import json
-import random
 import time
 from collections.abc import Iterator
 
@@ -12,8 +11,6 @@ import jwt
 import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gateway.access import Access, BadIssuer, Identity, Issuer, KeyRing, tokens
 from gateway.access.jwks import KeySet
@@ -22,51 +19,21 @@ from gateway.faults import Fault
 from gateway.policy import Policy
 from gateway.settings import GatewaySettings
 from tests.gateway.build import images, serving, until
-from tests.gateway.issuer import AUDIENCE, PRIVATE, RSA, LocalIssuer, issuing, public
+from tests.gateway.issuer import (
+    AUDIENCE,
+    PRIVATE,
+    RSA,
+    LocalIssuer,
+    admitted,
+    issuing,
+    part,
+    public,
+    refused,
+    trusted,
+)
 
 SOON = 0.05  # s
 AWAY = "http://127.0.0.1:1/jwks"  # nothing listens there
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[LocalIssuer]:
-    """Return an issuer for tests that leave it as it is."""
-    with issuing() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def door(issuer: LocalIssuer) -> Iterator[Access]:
-    """Return a door that knows the issuer's keys."""
-    door = Access(KeyRing(()), [trusted(issuer)])
-    door.tokens.start()
-    until(lambda: door.tokens._known[issuer.url][1].keys)
-    yield door
-    door.tokens.stop()
-
-
-def trusted(issuer: LocalIssuer, **changes: object) -> Issuer:
-    """Return how a gateway is told of an issuer."""
-    members = {"issuer": issuer.url, "audience": AUDIENCE, "jwks_url": issuer.jwks_url, **changes}
-    return Issuer(**members)  # type: ignore[arg-type]  # a builder
-
-
-def admitted(door: Access, token: str) -> Identity:
-    """Return who the door takes the token's bearer for."""
-    return door.admit([(b"authorization", b"Bearer " + token.encode("latin-1", "replace"))], 0)
-
-
-def refused(door: Access, token: str) -> Fault:
-    """Return why the door does not let the token's bearer in."""
-    with pytest.raises(Fault) as fault:
-        admitted(door, token)
-    return fault.value
-
-
-def part(content: object) -> str:
-    """Return a segment of a token."""
-    data = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 @pytest.mark.parametrize("algorithm", PRIVATE)
@@ -292,52 +259,3 @@ def test_over_http(alone: GatewaySettings) -> None:
         assert status(issuer.token(roles=[])) == 403
         assert status(issuer.token(aud="x")) == 401
         assert running.http.get("/healthz").json()["status"] == "ok"
-
-
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
-JSONS = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max_size=3), SCALARS, max_size=2)
-HEADERS = st.fixed_dictionaries(
-    {"alg": st.sampled_from(["ES256", "RS256", "none", "HS256"]) | JSONS, "kid": st.sampled_from(["ES256-1", "x"])},
-    optional={"crit": JSONS, "b64": JSONS, "typ": JSONS, "jku": st.just(AWAY), "jwk": JSONS},
-)
-SEGMENTS = st.text(max_size=30) | st.binary(max_size=60).map(part)
-
-
-@settings(max_examples=150, deadline=None)
-@given(header=HEADERS, claims=st.dictionaries(st.sampled_from(["aud", "exp", "sub"]), JSONS), end=SEGMENTS)
-def test_odd_tokens_are_refused(
-    door: Access, issuer: LocalIssuer, header: dict[str, object], claims: dict[str, object], end: str
-) -> None:
-    """A header and claims that look right, but for something, and a signature that cannot be: always a refusal."""
-    assert refused(door, f"{part(header)}.{part({'iss': issuer.url, **claims})}.{end}").status == 401
-
-
-@settings(max_examples=150, deadline=None)
-@given(segments=st.lists(SEGMENTS, min_size=2, max_size=4))
-def test_nonsense_tokens_are_refused(door: Access, segments: list[str]) -> None:
-    """What is no token at all is refused like one."""
-    assert refused(door, ".".join(segments)).status == 401
-
-
-@settings(max_examples=150, deadline=None)
-@given(claims=st.dictionaries(st.sampled_from(["aud", "exp", "nbf", "iat", "sub", "jti", "roles"]), JSONS))
-def test_signed_nonsense_is_refused_or_read(door: Access, issuer: LocalIssuer, claims: dict[str, object]) -> None:
-    """Claims of any type, well signed, are either a client or a refusal, never another error."""
-    token = (
-        issuer.token()
-        if not claims
-        else jwt.encode({"iss": issuer.url, **claims}, PRIVATE["ES256"], "ES256", {"kid": "ES256-1"})
-    )
-    with contextlib.suppress(Fault):
-        assert admitted(door, token).client
-
-
-def test_thousands_of_broken_tokens(door: Access, issuer: LocalIssuer) -> None:
-    """A good token with a character changed, cut or doubled is good no more."""
-    generator = random.Random(7)  # noqa: S311  # a seed
-    good = issuer.token()
-    for _ in range(5_000):
-        at = generator.randrange(len(good))
-        changed = good[:at] + generator.choice(["", "A", ".", "=", "\x00", good[at] * 2, "é"]) + good[at + 1 :]
-        if changed != good:
-            assert refused(door, changed).status == 401
