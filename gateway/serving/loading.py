@@ -22,9 +22,11 @@ from gateway.serving.batching import Served
 from gateway.serving.model import BadAnswer, BadModel, Floats
 
 OUTPUT = "output_0"  # as exported Keras models call it
-UNNAMED = re.compile(r"keras_tensor(_\d+)?")  # Keras counts its unnamed tensors: the number changes from load to load
+COUNTED = re.compile(r"(input_layer|keras_tensor)_\d+")  # Keras counts what has no name: another number each training
 SIGNATURE = "serving_default"
-FOREIGN = re.compile(r"\w*(File|PyFunc|Reader|Dataset|Summary|LMDB|Sql|Rpc|Debug|Print|Abort|Sleep)\w*")  # operations
+FOREIGN = re.compile(
+    r"(?!ShardedFilename$)\w*(File|PyFunc|Reader|Dataset|Summary|LMDB|Sql|Rpc|Debug|Print|Abort|Sleep)\w*"
+)  # operations
 UNREADABLE = (  # what loaders raise for files that are none
     ValueError,
     TypeError,
@@ -102,7 +104,7 @@ def _keras_model(path: Path) -> _Loaded:
         return model(tf.cast(batch, dtype), training=False)
 
     compiled = tf.function(call, input_signature=[tf.TensorSpec((None, *shape), tf.float32)], autograph=False)
-    return _Loaded(shape, classes, "keras_tensor" if UNNAMED.fullmatch(name) else name, OUTPUT, compiled)
+    return _Loaded(shape, classes, COUNTED.sub(r"\1", name), OUTPUT, compiled)
 
 
 def _saved_model(path: Path) -> _Loaded:
@@ -128,10 +130,14 @@ def _saved_model(path: Path) -> _Loaded:
 
 def _refuse_foreign(path: Path) -> None:
     """Raise BadModel where a SavedModel's operations, those of its functions too, reach outside of it."""
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # noqa: PLC0415  # TensorFlow's
     from tensorflow.core.protobuf import saved_model_pb2  # noqa: PLC0415
 
     model = saved_model_pb2.SavedModel()
-    model.ParseFromString((path / "saved_model.pb").read_bytes())
+    try:
+        model.ParseFromString((path / "saved_model.pb").read_bytes())
+    except DecodeError as error:
+        raise BadModel(f"{path}: {_why(error)}") from error
     graphs = [meta.graph_def for meta in model.meta_graphs]
     nodes = [node for graph in graphs for node in graph.node]
     nodes += [node for graph in graphs for function in graph.library.function for node in function.node_def]

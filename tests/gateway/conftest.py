@@ -37,6 +37,7 @@ def alone(models: Path, tmp_path_factory: pytest.TempPathFactory) -> GatewaySett
     return GatewaySettings(
         models=models,
         port=0,
+        grace_seconds=1,
         keys_file=key_file(tmp_path_factory.mktemp("keys")),
         push_token=TOKEN,
         throttle=Rate(rows=3, seconds=60),
