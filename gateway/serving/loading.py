@@ -48,6 +48,7 @@ class _Loaded(NamedTuple):
     input_name: str
     output_name: str
     call: Callable[[Any], Any]  # tensor float32 [n, *shape] -> tensor [n, classes]
+    model: Any  # kept: without it its variables would be gone
 
 
 def load(name: str, path: Path, version: str = "1") -> Served:
@@ -61,7 +62,7 @@ def load(name: str, path: Path, version: str = "1") -> Served:
 
     def call(batch: Floats) -> Floats:
         try:
-            return np.asarray(loaded.call(batch), dtype=np.float32)
+            return np.asarray(loaded.call(tf.constant(batch)), dtype=np.float32)
         except tf.errors.OpError as error:
             raise BadAnswer(f"model {name}: {error.message}") from error
 
@@ -103,8 +104,9 @@ def _keras_model(path: Path) -> _Loaded:
     def call(batch: Any) -> Any:
         return model(tf.cast(batch, dtype), training=False)
 
-    compiled = tf.function(call, input_signature=[tf.TensorSpec((None, *shape), tf.float32)], autograph=False)
-    return _Loaded(shape, classes, COUNTED.sub(r"\1", name), OUTPUT, compiled)
+    spec = tf.TensorSpec((None, *shape), tf.float32)
+    compiled = tf.function(call, input_signature=[spec], autograph=False).get_concrete_function()
+    return _Loaded(shape, classes, COUNTED.sub(r"\1", name), OUTPUT, compiled, model)
 
 
 def _saved_model(path: Path) -> _Loaded:
@@ -122,10 +124,10 @@ def _saved_model(path: Path) -> _Loaded:
     output, answer = _only(path, signature.structured_outputs)
     shape, classes = _dimensions(path, tuple(spec.shape), tuple(answer.shape))
 
-    def call(batch: Any) -> Any:  # holds `model`, without which its variables would be gone
-        return model.signatures[SIGNATURE](**{source: tf.cast(batch, spec.dtype)})[output]
+    def call(batch: Any) -> Any:
+        return signature(**{source: tf.cast(batch, spec.dtype)})[output]
 
-    return _Loaded(shape, classes, source, output, call)
+    return _Loaded(shape, classes, source, output, call, model)
 
 
 def _refuse_foreign(path: Path) -> None:

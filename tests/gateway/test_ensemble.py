@@ -174,7 +174,7 @@ def test_members_change_together(tmp_path: Path) -> None:
     assert "members must agree" in models.wrong[0]
     (tmp_path / "b.keras").unlink()
     models.look(settled=True)
-    assert models.wrong == ("ensemble x: there is no model 'b'",)
+    assert list(models.wrong) == ["ensemble x: there is no model 'b'"]
     assert models.served["x"] is former
     assert former.ready
     assert former.predict(images()).result(20).shape == (1, 10)

@@ -224,7 +224,9 @@ def test_versions_over_http(reloading: GatewaySettings, tmp_path: Path) -> None:
         running.parts.models.look(settled=True)
         health = http.get("/healthz").json()
         assert health["status"] == "degraded"
-        assert "4.keras: not a readable Keras model" in health["why"]
+        assert health["why"] == "models: 1 not served, see the log"
+        assert str(tmp_path) not in http.get("/healthz").text
+        assert "4.keras: not a readable Keras model" in running.parts.models.wrong[0]
         assert "gamekeeper_gateway_models_wrong 1.0" in http.get("/metrics").text
         assert v1("").status_code == 200
 
