@@ -25,7 +25,7 @@ from gateway.grant import Grant
 from gateway.middleware import Middleware, about, grant_of, told
 from gateway.openapi import PAGE_POLICY, described, page
 from gateway.parts import Parts, build
-from gateway.server import certified, serve
+from gateway.server import Server, certified
 from gateway.serving import BadAnswer, Busy, Lineup, Model
 from gateway.settings import GatewaySettings
 from gateway.tensors import Floats
@@ -66,14 +66,14 @@ def run(settings: GatewaySettings) -> None:
     SIGHUP looks at the models' folder at once. Raises what `create` raises, BadCertificate; SystemExit (1) where the
     port is taken.
     """
-    ending = certified(settings)
+    tls = certified(settings)
     for number in (signal.SIGTERM, signal.SIGINT):  # while loading; and uvicorn raises them again when it has ended
         signal.signal(number, _leave)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # while loading
     app = create(settings)
     parts: Parts = app.state.parts
     signal.signal(signal.SIGHUP, lambda _number, _frame: parts.models.look_soon())
-    serve(app, settings, ending, parts.drain)
+    Server(app, settings, tls, parts.drain).run()
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:

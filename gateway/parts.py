@@ -47,7 +47,8 @@ class Parts:
     def health(self) -> Mapping[str, object]:
         """Return what /healthz says."""
         faults = [] if self.models.ready else ["a model does not answer"]
-        faults += [f"model: {why}" for why in self.models.wrong]
+        if self.models.wrong:  # anyone may ask: the log says which files, and why
+            faults.append(f"models: {len(self.models.wrong)} not served, see the log")
         faults += self.guard.faults()
         return {
             "status": "degraded" if faults else "ok",

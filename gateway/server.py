@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import uvicorn
 
-from gateway.middleware import App
+from gateway.middleware import App, Message, Receive, Scope, Send
 from gateway.settings import GatewaySettings
 
 CLOSE = (b"connection", b"close")
@@ -23,22 +23,6 @@ class BadCertificate(ValueError):  # noqa: N818  # named for what it says to the
     """A certificate or key that cannot be used; the message says which and why."""
 
     for_people = True  # the command line shows it as one line
-
-
-class Server(uvicorn.Server):
-    """uvicorn's server that first tells `drain`, and goes on for `notice` seconds, before it shuts down."""
-
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], None], notice: float) -> None:
-        super().__init__(config)
-        self._drain = drain
-        self._notice = notice
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End as uvicorn does, after the notice."""
-        self._drain()
-        self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
-        await asyncio.sleep(self._notice)
-        await super().shutdown(sockets)
 
 
 def certified(settings: GatewaySettings) -> ssl.SSLContext | None:
@@ -58,9 +42,8 @@ def certified(settings: GatewaySettings) -> ssl.SSLContext | None:
     return context
 
 
-def serve(app: App, settings: GatewaySettings, tls: ssl.SSLContext | None, drain: Callable[[], None]) -> None:
-    """Serve until a signal ends it. Raises SystemExit (1) where the port is taken."""
-    config = uvicorn.Config(
+def _configured(app: App, settings: GatewaySettings, tls: ssl.SSLContext | None) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -70,4 +53,35 @@ def serve(app: App, settings: GatewaySettings, tls: ssl.SSLContext | None, drain
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         timeout_graceful_shutdown=settings.grace_seconds,  # type: ignore[arg-type]  # asyncio takes parts of a second
     )
-    Server(config, drain, settings.notice_seconds).run()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, except that before it shuts down it tells `drain` and goes on for the settings' notice."""
+
+    def __init__(
+        self, app: App, settings: GatewaySettings, tls: ssl.SSLContext | None, drain: Callable[[], None]
+    ) -> None:
+        super().__init__(_configured(self._closing(app), settings, tls))
+        self._drain = drain
+        self._notice = settings.notice_seconds
+        self._draining = False
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End as uvicorn does, after the notice."""
+        self._draining = True
+        self._drain()
+        await asyncio.sleep(self._notice)
+        await super().shutdown(sockets)
+
+    def _closing(self, app: App) -> App:
+        """Return the app; while we drain, each of its answers ends its connection."""
+
+        async def closing(scope: Scope, receive: Receive, send: Send) -> None:
+            async def last(message: Message) -> None:
+                if self._draining and message["type"] == "http.response.start":
+                    message["headers"] = [*message["headers"], CLOSE]
+                await send(message)
+
+            await app(scope, receive, last)
+
+        return closing

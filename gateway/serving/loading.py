@@ -22,9 +22,11 @@ from gateway.serving.batching import Served
 from gateway.serving.model import BadAnswer, BadModel, Floats
 
 OUTPUT = "output_0"  # as exported Keras models call it
-UNNAMED = re.compile(r"keras_tensor(_\d+)?")  # Keras counts its unnamed tensors: the number changes from load to load
+COUNTED = re.compile(r"(input_layer|keras_tensor)_\d+")  # Keras counts what has no name: another number each training
 SIGNATURE = "serving_default"
-FOREIGN = re.compile(r"\w*(File|PyFunc|Reader|Dataset|Summary|LMDB|Sql|Rpc|Debug|Print|Abort|Sleep)\w*")  # operations
+FOREIGN = re.compile(
+    r"(?!ShardedFilename$)\w*(File|PyFunc|Reader|Dataset|Summary|LMDB|Sql|Rpc|Debug|Print|Abort|Sleep)\w*"
+)  # operations
 UNREADABLE = (  # what loaders raise for files that are none
     ValueError,
     TypeError,
@@ -46,6 +48,7 @@ class _Loaded(NamedTuple):
     input_name: str
     output_name: str
     call: Callable[[Any], Any]  # tensor float32 [n, *shape] -> tensor [n, classes]
+    model: Any  # kept: without it its variables would be gone
 
 
 def load(name: str, path: Path, version: str = "1") -> Served:
@@ -59,7 +62,7 @@ def load(name: str, path: Path, version: str = "1") -> Served:
 
     def call(batch: Floats) -> Floats:
         try:
-            return np.asarray(loaded.call(batch), dtype=np.float32)
+            return np.asarray(loaded.call(tf.constant(batch)), dtype=np.float32)
         except tf.errors.OpError as error:
             raise BadAnswer(f"model {name}: {error.message}") from error
 
@@ -101,8 +104,9 @@ def _keras_model(path: Path) -> _Loaded:
     def call(batch: Any) -> Any:
         return model(tf.cast(batch, dtype), training=False)
 
-    compiled = tf.function(call, input_signature=[tf.TensorSpec((None, *shape), tf.float32)], autograph=False)
-    return _Loaded(shape, classes, "keras_tensor" if UNNAMED.fullmatch(name) else name, OUTPUT, compiled)
+    spec = tf.TensorSpec((None, *shape), tf.float32)
+    compiled = tf.function(call, input_signature=[spec], autograph=False).get_concrete_function()
+    return _Loaded(shape, classes, COUNTED.sub(r"\1", name), OUTPUT, compiled, model)
 
 
 def _saved_model(path: Path) -> _Loaded:
@@ -120,18 +124,22 @@ def _saved_model(path: Path) -> _Loaded:
     output, answer = _only(path, signature.structured_outputs)
     shape, classes = _dimensions(path, tuple(spec.shape), tuple(answer.shape))
 
-    def call(batch: Any) -> Any:  # holds `model`, without which its variables would be gone
-        return model.signatures[SIGNATURE](**{source: tf.cast(batch, spec.dtype)})[output]
+    def call(batch: Any) -> Any:
+        return signature(**{source: tf.cast(batch, spec.dtype)})[output]
 
-    return _Loaded(shape, classes, source, output, call)
+    return _Loaded(shape, classes, source, output, call, model)
 
 
 def _refuse_foreign(path: Path) -> None:
     """Raise BadModel where a SavedModel's operations, those of its functions too, reach outside of it."""
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # noqa: PLC0415  # TensorFlow's
     from tensorflow.core.protobuf import saved_model_pb2  # noqa: PLC0415
 
     model = saved_model_pb2.SavedModel()
-    model.ParseFromString((path / "saved_model.pb").read_bytes())
+    try:
+        model.ParseFromString((path / "saved_model.pb").read_bytes())
+    except DecodeError as error:
+        raise BadModel(f"{path}: {_why(error)}") from error
     graphs = [meta.graph_def for meta in model.meta_graphs]
     nodes = [node for graph in graphs for node in graph.node]
     nodes += [node for graph in graphs for function in graph.library.function for node in function.node_def]

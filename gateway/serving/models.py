@@ -7,7 +7,7 @@ what only the old one holds ends when the last request that asks it has its answ
 import gc
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +34,7 @@ class Models:
     batch_wait: float = 0.002
     ensembles: Mapping[str, Ensemble] = field(default_factory=dict)
     secret: bytes = field(default=b"", repr=False)
-    wrong: tuple[str, ...] = ()  # what could not be served at the last look, in words
+    wrong: Sequence[str] = ()  # what could not be served at the last look, in words
     _lineup: Lineup = field(default_factory=Lineup)
     _running: set[Served] = field(default_factory=set)  # whose workers run
     _retired: list[Lineup] = field(default_factory=list)  # that requests may still ask

@@ -1,6 +1,7 @@
 """Builders with sane defaults: decisions, keys, and a gateway that serves on a socket of its own."""
 
 import contextlib
+import dataclasses
 import json
 import threading
 import time
@@ -10,12 +11,12 @@ from pathlib import Path
 import httpx
 import numpy as np
 import numpy.typing as npt
-import uvicorn
 
 from detector.decision import Action, Decision, Key, Origin, Scope
 from gateway import app
 from gateway.access import hashed
 from gateway.parts import Parts
+from gateway.server import Server, certified
 from gateway.settings import GatewaySettings
 
 SECOND = 1_000_000  # µs
@@ -97,17 +98,29 @@ class Running:
 def serving(settings: GatewaySettings) -> Iterator[Running]:
     """Serve on a free port of a real socket, in a thread, until the block ends."""
     created = app.create(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(created, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1)
-    )
+    parts: Parts = created.state.parts
+    tls = certified(settings)
+    server = Server(created, dataclasses.replace(settings, notice_seconds=0), tls, parts.drain)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         until(lambda: server.started or not thread.is_alive(), 20)
         port = server.servers[0].sockets[0].getsockname()[1]
-        running = Running(created.state.parts, f"http://127.0.0.1:{port}")
+        running = Running(parts, f"{'http' if tls is None else 'https'}://127.0.0.1:{port}")
         with running.http:
             yield running
     finally:
         server.should_exit = True
         thread.join(10)
+
+
+def save_model(path: Path, seed: int = 0, classes: int = CLASSES, shape: tuple[int, ...] = SHAPE) -> Path:
+    """Save a small model with random weights: a `.keras` file, or a SavedModel where the path has no suffix."""
+    import keras  # noqa: PLC0415  # five seconds, only for tests that need it
+
+    keras.utils.set_random_seed(seed)
+    layers = keras.layers
+    model = keras.Sequential([layers.Input(shape), layers.Flatten(), layers.Dense(classes, activation="softmax")])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model.save(path) if path.suffix == ".keras" else model.export(path, verbose=False)
+    return path

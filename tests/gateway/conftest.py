@@ -43,6 +43,7 @@ def alone(models: Path, tmp_path_factory: pytest.TempPathFactory) -> GatewaySett
     return GatewaySettings(
         models=models,
         port=0,
+        grace_seconds=1,
         keys_file=key_file(tmp_path_factory.mktemp("keys")),
         push_token=TOKEN,
         policy=parse("[defaults.throttle]\nlimit = {rate = 0.05, burst = 3}"),
