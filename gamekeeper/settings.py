@@ -41,6 +41,10 @@ class Settings:
     gateway_port: int
     gateway_name: str
     gateway_fail_open: bool
+    gateway_policy: Path | None
+    gateway_secret: str
+    limits_store: str
+    limits_open: bool
     api_port: int
     metrics_port: int | None
     models: Path | None
@@ -140,6 +144,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("GAMEKEEPER_GATEWAY_PORT", "8080", forms.port, "port of the gateway"),
     Setting("GAMEKEEPER_GATEWAY_NAME", "gateway", forms.name, "this gateway in gateway_status"),
     Setting("GAMEKEEPER_GATEWAY_FAIL_OPEN", "yes", forms.yes, "serve while the decisions in force are not known yet"),
+    Setting("GAMEKEEPER_GATEWAY_POLICY", "", forms.existing_file, "gateway's policy (TOML): limits, answers, tokens"),
+    Setting("GAMEKEEPER_GATEWAY_SECRET", "", forms.text, "keys noise and marks; the same at each gateway", secret=True),
+    Setting("GAMEKEEPER_LIMITS_STORE", "", forms.text, "Redis that gateways count limits in: redis://…", secret=True),
+    Setting("GAMEKEEPER_LIMITS_OPEN", "yes", forms.yes, "while that Redis is away count locally; no: refuse"),
     Setting("GAMEKEEPER_API_PORT", "8081", forms.port, "port of the api"),
     Setting(
         "GAMEKEEPER_METRICS_PORT",

@@ -3,3 +3,8 @@
 Imports nothing of `consumers` and needs no database. TensorFlow is imported only when a model is
 loaded (`gateway.serving`), Kafka only through `gateway.kafka`.
 """
+
+from gateway.middleware import Middleware
+from gateway.wrapping import wrap
+
+__all__ = ["Middleware", "wrap"]

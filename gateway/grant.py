@@ -31,6 +31,7 @@ class Grant:
     _guard: Guard
     headers: dict[str, str] = field(default_factory=dict)  # of the answer: how the limits stand
     _withheld: list[Fault] = field(default_factory=list)  # refusals that shadow held back
+    _spent: list[int] = field(default_factory=list)  # rows that may be answered
 
     @property
     def action(self) -> Action:
@@ -59,17 +60,25 @@ class Grant:
         Raises Fault (429, 413, 503), and logs it.
         """
         self._take(await self._guard.limiter.spend(self.asker, self.model, rows, self._applied()))
+        self._spent.append(rows)
         if self.response.delay and not self.defences.shadow:
             await asyncio.sleep(self.response.delay)
 
     def answer(self, inputs: Floats, probabilities: Floats) -> Floats:
-        """Log n predictions (inputs [n, …], the model's own probabilities [n, K], float32) and return what to serve."""
+        """Log n predictions (inputs [n, …], the model's own probabilities [n, K], float32) and return what to serve.
+
+        Raises RuntimeError for rows that were not spent: an app that forgets it would have no limits.
+        """
+        if len(probabilities) > sum(self._spent):
+            raise RuntimeError(
+                f"{len(probabilities)} rows are answered, {sum(self._spent)} were spent: await grant.spend"
+            )
         made = self._made(probabilities)
         shadow = self.defences.shadow
         answer = Answer(
             asker=self.asker,
             model=self.model,
-            time=_now(),
+            time=now(),
             status=200,
             decision=None if shadow else self.decision,
             input=inputs,
@@ -111,9 +120,21 @@ class Grant:
 
     def _deny(self, fault: Fault) -> None:
         decision = None if self.defences.shadow else self.decision
-        self._guard.log.put(Answer(self.asker, self.model, _now(), fault.status, decision))
+        self._guard.log.put(Answer(self.asker, self.model, now(), fault.status, decision))
         fault.about = {**self.about, **fault.about}
         raise fault
+
+
+def granted(guard: Guard, identity: Identity, model: str, ip: str | None) -> Grant:
+    """Return leave to ask, to be checked before anything else. Raises Fault (503) while decisions are not known."""
+    fault = guard.shut()
+    if fault is not None:
+        raise fault
+    asker = Asker(identity.client, identity.tenant, ip, identity.key)
+    decision = guard.table.find(asker, model, now())
+    defences = guard.policy.defences(model, asker.client)
+    response = defences.response(Action.ALLOW if decision is None else decision.action)
+    return Grant(asker, identity, model, decision, defences, response, guard)
 
 
 def _blocked(decision: Decision) -> Fault:
@@ -126,5 +147,6 @@ def _limited(spent: Spent) -> Fault:
     return too_many(spent.seconds, spent.most, spent.window)
 
 
-def _now() -> int:
+def now() -> int:
+    """Return the time, in µs since 1970 UTC."""
     return time.time_ns() // 1000

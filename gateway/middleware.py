@@ -11,13 +11,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from detector.decision import Action, Decision
-from gateway.access import Identity
 from gateway.access.address import client_ip
 from gateway.faults import Fault
-from gateway.grant import Grant
+from gateway.grant import Grant, granted, now
 from gateway.guard import Guard
-from gateway.table import Asker
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -72,24 +69,14 @@ class Middleware:
 
     def _admit(self, scope: Scope) -> Grant | None:
         """Return leave to query, or None where the path is no query. Raises Fault."""
-        guard, now = self._guard, _now()
-        identity = guard.access.admit(scope["headers"], now)
+        guard = self._guard
+        identity = guard.access.admit(scope["headers"], now())
         model = guard.rules.model_of(scope["path"])
         if model is None:
             guard.access.allow(identity, guard.rules.told_of(scope["path"]), "metadata")
             return None
-        fault = guard.shut()
-        if fault is not None:
-            raise fault
         peer = scope["client"][0] if scope.get("client") else None
-        ip = client_ip(peer, scope["headers"], guard.policy.proxies)
-        asker = Asker(identity.client, identity.tenant, ip, identity.key)
-        return self._granted(asker, identity, model, guard.table.find(asker, model, now))
-
-    def _granted(self, asker: Asker, identity: Identity, model: str, decision: Decision | None) -> Grant:
-        defences = self._guard.policy.defences(model, asker.client)
-        action = Action.ALLOW if decision is None else decision.action
-        return Grant(asker, identity, model, decision, defences, defences.response(action), self._guard)
+        return granted(guard, identity, model, client_ip(peer, scope["headers"], guard.policy.proxies))
 
 
 async def refuse(fault: Fault, send: Send) -> None:
@@ -123,7 +110,3 @@ def about(scope: Scope) -> dict[str, str]:
 
 def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

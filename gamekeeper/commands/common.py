@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from consumers.store.facts import Channels
     from consumers.store.people import Said
+    from gateway.policy import Policy as GatewayPolicy
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -37,6 +38,18 @@ def policy(found: Settings) -> Policy:
         return parse(found.policy.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadPolicy(f"policy: {found.policy} cannot be read ({error.strerror}); mend GAMEKEEPER_POLICY") from error
+
+
+def gateway_policy(found: Settings) -> "GatewayPolicy":
+    """Return the gateway's policy: that of the file, or the built-in one. Raises BadPolicy."""
+    from gateway import policy as gateways  # noqa: PLC0415
+
+    if found.gateway_policy is None:
+        return gateways.Policy()
+    try:
+        return gateways.parse(found.gateway_policy.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise gateways.BadPolicy(f"gateway policy: {found.gateway_policy} cannot be read: {error}") from error
 
 
 def engine(found: Settings) -> "Engine":

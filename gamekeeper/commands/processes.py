@@ -118,6 +118,10 @@ def gateway(
             port=settings.gateway_port if port is None else port,
             push_token=settings.push_token or None,
             fail_open=settings.gateway_fail_open,
+            policy=common.gateway_policy(settings),
+            secret=settings.gateway_secret.encode(),
+            limits_store=settings.limits_store or None,
+            limits_open=settings.limits_open,
             key_pepper=settings.key_pepper.encode(),
         )
     )

@@ -4,10 +4,8 @@ Adding one = one file, and one line here; the contract tests find it. A step kee
 (one-hot), Rounded and HighConfidence, which are as in ART.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
-from detector.decision import Action
 from gateway.outputs.class_labels import ClassLabels
 from gateway.outputs.gaussian_noise import GaussianNoise
 from gateway.outputs.high_confidence import HighConfidence
@@ -30,12 +28,6 @@ Output = (
     | Temperature
     | TopK
 )
-LADDER: Final[Mapping[Action, Sequence[Output]]] = {
-    Action.ALLOW: (),
-    Action.PERTURB: (Rounded(decimals=1),),
-    Action.THROTTLE: (ClassLabels(),),
-    Action.BLOCK: (ClassLabels(),),
-}
 DECIMALS = 6  # of the step by which a tied top class is lifted, where nothing is rounded
 
 
@@ -56,7 +48,6 @@ def served(steps: Sequence[Output], asked: Asked, keep_top: bool = True) -> Floa
 
 
 __all__ = [
-    "LADDER",
     "Asked",
     "ClassLabels",
     "GaussianNoise",

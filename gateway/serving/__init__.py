@@ -6,7 +6,7 @@ The only room that imports TensorFlow, and that only when a model is loaded (`ga
 from gateway.serving.batching import QUEUE_MAX, Served
 from gateway.serving.ensemble import Ensemble, Ensembled
 from gateway.serving.lineup import Lineup
-from gateway.serving.loading import load
+from gateway.serving.loading import held, load
 from gateway.serving.model import BadAnswer, BadModel, Busy, Floats, Model
 from gateway.serving.models import Models
 
@@ -22,5 +22,6 @@ __all__ = [
     "Model",
     "Models",
     "Served",
+    "held",
     "load",
 ]

@@ -56,9 +56,17 @@ def load(name: str, path: Path, version: str = "1") -> Served:
 
     Raises BadModel.
     """
-    import tensorflow as tf  # noqa: PLC0415  # five seconds; never at import
-
     loaded = _saved_model(path) if path.is_dir() else _keras_model(path)
+    return _served(name, loaded, path, version)
+
+
+def held(name: str, model: Any) -> Served:
+    """Return a Keras model that is in memory as one that is served. Raises BadModel."""
+    return _served(name, _compiled(Path(name), model), Path(name), "1")
+
+
+def _served(name: str, loaded: _Loaded, path: Path, version: str) -> Served:
+    import tensorflow as tf  # noqa: PLC0415
 
     def call(batch: Floats) -> Floats:
         try:
@@ -90,12 +98,17 @@ def import_tensorflow() -> None:
 
 def _keras_model(path: Path) -> _Loaded:
     import keras  # noqa: PLC0415
-    import tensorflow as tf  # noqa: PLC0415
 
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except UNREADABLE as error:
         raise BadModel(f"{path}: {_why(error)}") from error
+    return _compiled(path, model)
+
+
+def _compiled(path: Path, model: Any) -> _Loaded:
+    import tensorflow as tf  # noqa: PLC0415
+
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise BadModel(f"{path}: only models with one input and one output are served")
     shape, classes = _dimensions(path, model.inputs[0].shape, model.outputs[0].shape)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.policy import Policy
 from gateway.serving import BadAnswer, BadModel, Busy, Ensemble, Ensembled, Floats, Models, Served
 from gateway.settings import GatewaySettings
 from tests.gateway.build import ALICE, images, save_model, serving, until
@@ -147,7 +148,7 @@ def test_only_the_ensemble_is_seen(alone: GatewaySettings, tmp_path: Path) -> No
     for seed in (1, 2):
         save_model(tmp_path / f"m{seed}.keras", seed=seed)
     hidden = Ensemble(("m1", "m2"), "average")
-    settings = dataclasses.replace(alone, models=tmp_path, ensembles={"digits": hidden})
+    settings = dataclasses.replace(alone, models=tmp_path, policy=Policy(ensembles={"digits": hidden}))
     with serving(settings) as running:
         assert running.ask(rows=2).status_code == 200
         assert running.calls == 2

@@ -8,7 +8,8 @@ import pytest
 
 from detector.decision import Action, Decision
 from gateway.kafka import Away, Writer
-from gateway.outputs import LADDER, Asked, served
+from gateway.outputs import Asked, served
+from gateway.policy import Defences
 from gateway.querylog import Answer, QueryLog, encode
 from gateway.settings import LogBounds
 from gateway.table import Asker
@@ -30,9 +31,8 @@ def decoded(one: Answer) -> list[dict[str, object]]:
 
 def under(held: Decision) -> Answer:
     """Return two rows answered under a decision."""
-    return Answer(
-        ASKER, "digits", SECOND, 200, held, images(2), TRUE, served(LADDER[held.action], Asked("digits", TRUE, b""))
-    )
+    given = served(Defences().response(held.action).outputs, Asked("digits", TRUE, b""))
+    return Answer(ASKER, "digits", SECOND, 200, held, images(2), TRUE, given)
 
 
 def test_record_of_a_plain_answer() -> None:
