@@ -76,6 +76,8 @@ def _listed(folder: Path) -> list[Path]:
 
 def _key(name: str, version: str, path: Path) -> Key:
     """Return model and version. Raises BadModel for a file of a kind or with a name that cannot be served."""
+    if path.name == "saved_model.pb":
+        raise BadModel(f"{path}: a SavedModel needs a version: move it to {path.parent / '1'}")
     if path.suffix in OTHER_FORMATS:
         raise BadModel(
             f"{path}: files of this kind are not served (some run code when they are loaded); load it where you "

@@ -111,15 +111,21 @@ def _compiled(path: Path, model: Any) -> _Loaded:
 
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise BadModel(f"{path}: only models with one input and one output are served")
-    shape, classes = _dimensions(path, model.inputs[0].shape, model.outputs[0].shape)
-    name, dtype = model.inputs[0].name, model.inputs[0].dtype
+    return _compiled(path, model)
+
+
+def _compiled(path: Path, model: Any) -> _Loaded:
+    import tensorflow as tf  # noqa: PLC0415
+
+    source = model.inputs[0]
+    shape, classes = _dimensions(path, source.shape, model.outputs[0].shape)
 
     def call(batch: Any) -> Any:
-        return model(tf.cast(batch, dtype), training=False)
+        return model(tf.cast(batch, source.dtype), training=False)
 
     spec = tf.TensorSpec((None, *shape), tf.float32)
     compiled = tf.function(call, input_signature=[spec], autograph=False).get_concrete_function()
-    return _Loaded(shape, classes, COUNTED.sub(r"\1", name), OUTPUT, compiled, model)
+    return _Loaded(shape, classes, COUNTED.sub(r"\1", source.name), OUTPUT, compiled, model)
 
 
 def _saved_model(path: Path) -> _Loaded:

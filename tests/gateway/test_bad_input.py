@@ -135,6 +135,30 @@ def test_declared_length_over_the_limit_is_refused_unread(shared_gateway: Runnin
         assert b" 413 " in connection.recv(4096).split(b"\r\n")[0]
 
 
+@pytest.mark.parametrize(
+    ("framing", "sent", "status"),
+    [
+        ("Content-Length: 999\r\n", b"{}", b""),  # and then hangs up
+        ("Content-Length: 2\r\nContent-Length: 3\r\n", b"{}", b" 400 "),
+        ("Content-Length: -1\r\n", b"{}", b" 400 "),
+        ("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n", b" 400 "),
+        ("Transfer-Encoding: chunked\r\n", b"zz\r\n{}\r\n", b" 400 "),
+        ("Transfer-Encoding: chunked\r\n", b"fffff\r\n", b""),
+        ("Transfer-Encoding: gzip\r\n", b"{}", b" 400 "),
+    ],
+)
+def test_framing_that_lies(shared_gateway: Running, framing: str, sent: bytes, status: bytes) -> None:
+    """A body that is not as long as it says, or says it twice, is refused, and the next connection is served."""
+    host, port = shared_gateway.url.removeprefix("http://").split(":")
+    calls = shared_gateway.calls
+    with socket.create_connection((host, int(port)), 5) as connection:
+        connection.sendall(f"POST {V1} HTTP/1.1\r\nHost: x\r\nX-API-Key: {ALICE}\r\n{framing}\r\n".encode() + sent)
+        connection.shutdown(socket.SHUT_WR)
+        assert status in connection.recv(4096).split(b"\r\n")[0]
+    assert shared_gateway.calls == calls
+    assert shared_gateway.http.get("/v2/health/ready").status_code == 200
+
+
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

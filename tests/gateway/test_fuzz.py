@@ -22,12 +22,12 @@ TENSOR = {"name": "x", "shape": [1, *SHAPE], "datatype": "FP32"}
 BYTES = images().tobytes()
 HEAD = msgspec.json.encode({"inputs": [{**TENSOR, "parameters": {"binary_data_size": len(BYTES)}}]})
 JSON = msgspec.json.encode({"id": "1", "inputs": [{**TENSOR, "data": ROW}], "outputs": [{"name": "output_0"}]})
-QUESTIONS = (  # end of the path, body, length of the JSON
-    (":predict", msgspec.json.encode({"instances": [ROW], "signature_name": "serving_default"}), None),
-    (":predict", msgspec.json.encode({"instances": [{"input_layer": ROW}]}), None),
-    (":predict", msgspec.json.encode({"inputs": {"input_layer": [ROW]}}), None),
-    ("/infer", JSON, None),
-    ("/infer", HEAD + BYTES, len(HEAD)),
+QUESTIONS = (  # end of the path, body
+    (":predict", msgspec.json.encode({"instances": [ROW], "signature_name": "serving_default"})),
+    (":predict", msgspec.json.encode({"instances": [{"input_layer": ROW}]})),
+    (":predict", msgspec.json.encode({"inputs": {"input_layer": [ROW]}})),
+    ("/infer", JSON),
+    ("/infer", HEAD + BYTES),
 )
 PIECES = (
     *(b"NaN", b"-Infinity", b"1e999", b"null", b"true", b'"x"', b"{}", b"[]", b"[[]]", b"-1", b"1.5", b"\x00", b"\xff"),
@@ -61,9 +61,58 @@ def _spliced(body: bytes, rng: random.Random) -> bytes:
     return body[: start + 1] + rng.choice(PIECES) + body[min(end, start + rng.randrange(400)) :]
 
 
+NODES: tuple[Any, ...] = (
+    *(
+        None,
+        True,
+        -1,
+        0,
+        1,
+        256,
+        2**62,
+        2**70,
+        1.5,
+        1e39,
+        "",
+        "FP16",
+        "INT8",
+        "BYTES",
+        "x",
+        [],
+        {},
+        [[]],
+        [1],
+        [0.5] * 64,
+    ),
+    *(
+        [ROW],
+        [[[0.5] * 8] * 7],
+        [1, 8, 8],
+        [2, 8, 8],
+        [1] * 100,
+        {"b64": "AA=="},
+        {"input_layer": 1},
+        {"binary_data": True},
+    ),
+    *({"binary_data_size": 256}, {"binary_data_size": -1}, {"shared_memory_region": "x"}, {"classification": 3}, [{}]),
+)
+
+
+def _replaced(body: bytes, rng: random.Random) -> bytes:
+    """Put another value in the place of one in the JSON, at any depth."""
+    tail = BYTES if body.endswith(BYTES) else b""
+    holder: Any = [msgspec.json.decode(body.removesuffix(tail))]
+    document, at = holder, 0
+    while isinstance(holder[at], (dict, list)) and holder[at] and rng.random() < 0.8:
+        holder = holder[at]
+        at = rng.choice(list(holder) if isinstance(holder, dict) else range(len(holder)))
+    holder[at] = rng.choice(NODES)
+    return msgspec.json.encode(document[0]) + tail
+
+
 BREAKS: tuple[Callable[[bytes, random.Random], bytes], ...] = (
-    _spliced,
-    _spliced,
+    *(_replaced,) * 6,
+    *(_spliced,) * 2,
     lambda body, rng: body[: rng.randrange(len(body))],
     lambda body, rng: body + rng.randbytes(rng.randrange(1, 50)),
     lambda _, rng: rng.randbytes(rng.randrange(300)),
@@ -73,11 +122,12 @@ BREAKS: tuple[Callable[[bytes, random.Random], bytes], ...] = (
 
 
 def _request(rng: random.Random) -> tuple[str, Headers, bytes]:
-    end, body, length = rng.choice(QUESTIONS)
+    end, body = rng.choice(QUESTIONS)
+    binary = body.endswith(BYTES)
     body = rng.choice(BREAKS)(body, rng)
     headers: Headers = [(b"x-api-key", ALICE.encode() if rng.random() < 0.95 else rng.randbytes(8))]
-    if length is not None:
-        headers.append((b"inference-header-content-length", str(length).encode()))
+    if binary:
+        headers.append((b"inference-header-content-length", str(len(body.removesuffix(BYTES))).encode()))
     if rng.random() < 0.3:
         headers.append((rng.choice(NAMES), rng.choice(VALUES)))
     name = (

@@ -55,6 +55,7 @@ def test_finds_versions(tmp_path: Path) -> None:
     [
         ("a.h5", r"a\.h5: files of this kind are not served .* model\.save\('a\.keras'\)"),
         ("a/1.pkl", "files of this kind are not served"),
+        ("a/saved_model.pb", r"needs a version: move it to .*/a/1$"),
         ("a/latest.keras", "'latest' is no version"),
         ("a/1/weights.bin", "holds no saved_model"),
         ("a b.keras", "'a b' is no model's name"),
@@ -118,6 +119,24 @@ def test_a_changed_file_is_loaded_anew(tmp_path: Path) -> None:
     models.look(settled=True)
     with models.using() as lineup:
         assert _answer(lineup) != first
+    models.stop()
+
+
+def test_looks_by_itself(tmp_path: Path) -> None:
+    """The folder is looked at every so often, and at once when told; it ends when it is told."""
+    models = _models(save_model(tmp_path / "m" / "1.keras").parents[1])
+    models.start(0.05)
+    save_model(tmp_path / "m" / "2.keras")
+    until(lambda: models.served["m"].version == "2")
+    models.stop()
+    assert models._thread is not None
+    assert not models._thread.is_alive()
+    assert not models.ready
+    models = _models(tmp_path)
+    models.start(3600)
+    (tmp_path / "m" / "2.keras").unlink()
+    models.look_soon()
+    until(lambda: models.served["m"].version == "1")
     models.stop()
 
 

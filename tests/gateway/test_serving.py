@@ -1,13 +1,15 @@
 """Real Keras models behind the worker: batches, refusals of files, answers that are no probabilities."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
 from gateway.serving import QUEUE_MAX, BadAnswer, BadModel, Busy, Served, load
-from tests.gateway.build import CLASSES, SHAPE, images, until
+from tests.gateway.build import ALICE, CLASSES, SHAPE, Running, images, save_model, until
 
 
 def save(folder: Path, layers: Any, shape: tuple[int | None, ...] = SHAPE) -> Path:
@@ -37,9 +39,13 @@ def test_loads_and_batches(models: Path) -> None:
 
 
 def test_refuses_code_in_a_model(tmp_path: Path) -> None:
-    """A Lambda layer would run here: the file is refused, and the message says so."""
+    """A Lambda layer would run here, and so would a SavedModel within: the file is refused, and the message says so."""
     path = save(tmp_path, lambda layers: [layers.Lambda(lambda x: x * 2), layers.Flatten(), layers.Dense(3)])
     with pytest.raises(BadModel, match=r"model\.keras: refused: it holds a Lambda layer"):
+        load("bad", path)
+    inner = save_model(tmp_path / "inner")
+    path = save(tmp_path, lambda layers: [layers.TFSMLayer(str(inner), call_endpoint="serving_default")])
+    with pytest.raises(BadModel, match=r"model\.keras: refused: it holds a Lambda layer or other code"):
         load("bad", path)
 
 
@@ -100,3 +106,26 @@ def test_too_many_waiting() -> None:
         served.predict(np.array([[0.5]], np.float32))
     with pytest.raises(Busy, match="wait for model echo"):
         served.predict(np.array([[0.5]], np.float32))
+
+
+def test_many_clients_share_calls(shared_gateway: Running) -> None:
+    """Over HTTP, 64 clients at once are answered by fewer calls than they ask, and each gets its own answer."""
+    batches = [images(seed=seed).tolist() for seed in range(64)]
+    before = shared_gateway.calls
+
+    async def ask_all() -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=64)
+        async with httpx.AsyncClient(base_url=shared_gateway.url, timeout=60, limits=limits) as http:
+            asked = [
+                http.post("/v1/models/digits:predict", json={"instances": batch}, headers={"X-API-Key": ALICE})
+                for batch in batches * 4
+            ]
+            return await asyncio.gather(*asked)
+
+    answers = asyncio.run(ask_all())
+    assert {answer.status_code for answer in answers} == {200}
+    assert shared_gateway.calls - before < len(answers)
+    for seed in (0, 31, 63):
+        alone = shared_gateway.ask(seed=seed).json()["predictions"][0]
+        for answer in answers[seed::64]:
+            assert answer.json()["predictions"][0] == pytest.approx(alone, abs=1e-6)
