@@ -107,7 +107,6 @@ def _keras_model(path: Path) -> _Loaded:
 
 
 def _compiled(path: Path, model: Any) -> _Loaded:
-    import tensorflow as tf  # noqa: PLC0415
 
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise BadModel(f"{path}: only models with one input and one output are served")
