@@ -42,6 +42,8 @@ class Settings:
     metrics_port: int | None
     models: Path | None
     model_key: str
+    marks_key: str
+    watermark_secret: str
     checkpoint_seconds: float
     checkpoint_queries: int
     clients_max: int
@@ -133,6 +135,20 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("GAMEKEEPER_MODELS", "", forms.existing_folder, "folder of the models that the gateway serves: NAME.keras"),
     Setting("GAMEKEEPER_MODEL_KEY", "", forms.text, "API key with which `learn --model URL` asks", secret=True),
+    Setting(
+        "GAMEKEEPER_MARKS_KEY",
+        "",
+        forms.fernet_key,
+        "encrypts the inputs of marked answers (DAWN) in Postgres; empty: none are kept",
+        secret=True,
+    ),
+    Setting(
+        "GAMEKEEPER_WATERMARK_SECRET",
+        "",
+        forms.long_secret,
+        "with which the gateways choose the answers to mark (DAWN), and `watermark verify` knows them",
+        secret=True,
+    ),
     Setting("GAMEKEEPER_CHECKPOINT_SECONDS", "1", forms.seconds, "longest time between two checkpoints"),
     Setting(
         "GAMEKEEPER_CHECKPOINT_QUERIES", "50000", forms.whole(1, 10_000_000), "most queries between two checkpoints"

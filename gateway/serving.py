@@ -214,15 +214,21 @@ def find(models: Path | Mapping[str, Path]) -> dict[str, Path]:
     return files
 
 
-def load(name: str, path: Path) -> Served:
-    """Load a `.keras` file, never unpickling and never running code of it; ask it once. Raises BadModel."""
+def opened(path: Path) -> Any:
+    """Return the Keras model of a `.keras` file, never unpickling and never running code of it. Raises BadModel."""
     import keras  # noqa: PLC0415  # five seconds; never at import
-    import tensorflow as tf  # noqa: PLC0415
 
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, ImportError) as error:
         raise BadModel(f"{path}: {_why(error)}") from error
+
+
+def load(name: str, path: Path) -> Served:
+    """Load a `.keras` file as `opened` does and ask it once. Raises BadModel."""
+    import tensorflow as tf  # noqa: PLC0415  # five seconds; never at import
+
+    model = opened(path)
     shape, classes = _dimensions(path, model)
 
     def call(batch: Any) -> Any:
