@@ -10,6 +10,7 @@ DATABASE = re.compile(
     r"(?P<start>postgresql(\+\w+)?://[^:/@]*)(?P<password>:[^@]*(?=@))?(?P<rest>@?[^/?@]*/[^?]+)(?P<options>\?.*)?"
 )
 FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
+MARK_SHARE_MAX = 0.05
 SECRET_CHARS = 32
 SIGNING_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{32,}={0,2}")
 
@@ -65,6 +66,13 @@ def seconds(value: str) -> float:
     if not 0.01 <= number <= 3600:  # noqa: PLR2004  # what the message says
         raise ValueError("must be seconds from 0.01 to 3600")
     return number
+
+
+def mark_share(value: str) -> float:
+    """Take the share of answers that are marked."""
+    if not re.fullmatch(r"0|0?\.0\d*", value) or float(value) > MARK_SHARE_MAX:
+        raise ValueError(f"must be a share from 0 to {MARK_SHARE_MAX}")
+    return float(value)
 
 
 def yes(value: str) -> bool:

@@ -42,6 +42,7 @@ class Settings:
     metrics_port: int | None
     models: Path | None
     model_key: str
+    mark_share: float
     marks_key: str
     watermark_secret: str
     checkpoint_seconds: float
@@ -135,6 +136,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("GAMEKEEPER_MODELS", "", forms.existing_folder, "folder of the models that the gateway serves: NAME.keras"),
     Setting("GAMEKEEPER_MODEL_KEY", "", forms.text, "API key with which `learn --model URL` asks", secret=True),
+    Setting(
+        "GAMEKEEPER_MARK_SHARE",
+        "0",
+        forms.mark_share,
+        "share of a throttled client's answers that gateways mark (DAWN), 0 to 0.05; 0: none",
+    ),
     Setting(
         "GAMEKEEPER_MARKS_KEY",
         "",

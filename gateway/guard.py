@@ -30,6 +30,8 @@ class Rules:
     model_of: Callable[[str], str | None]
     open_paths: frozenset[str] = frozenset()  # no key needed
     throttle: Rate = THROTTLE
+    mark_share: float = 0.0  # of a throttled client's answers that are marked
+    secret: bytes = field(default=b"", repr=False)  # chooses them
     fail_open: bool = True  # serve while the decisions in force are not known
     table_age_max: float = 60.0  # s; an older table counts as not known
     feed_wait: float = 3.0  # s that start() waits for the first look at the topics
@@ -128,6 +130,8 @@ def guarding(
         model_of=model_of,
         open_paths=open_paths,
         throttle=settings.throttle,
+        mark_share=settings.mark_share,
+        secret=settings.watermark_secret,
         fail_open=settings.fail_open,
         table_age_max=settings.table_age_max,
         feed_wait=settings.feed_wait,

@@ -23,6 +23,7 @@ from gateway.metrics import Metrics
 from gateway.perturb import coarsen
 from gateway.querylog import Answer
 from gateway.table import Asker
+from gateway.watermark.dawn import Marking, marked
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -59,7 +60,7 @@ class Grant:
 
     def answer(self, inputs: Floats, probabilities: Floats) -> Floats:
         """Log n predictions (inputs [n, …], the model's own probabilities [n, K], float32) and return what to serve."""
-        served = coarsen(probabilities, self.action)
+        served = self._marked(inputs, coarsen(probabilities, self.action))
         answer = Answer(
             asker=self.asker,
             model=self.model,
@@ -73,6 +74,13 @@ class Grant:
         self._guard.log.put(answer)
         self._guard.metrics.rows.labels(self.model, self.action.word).inc(len(probabilities))
         return served
+
+    def _marked(self, inputs: Floats, served: Floats) -> Floats:
+        """Return what to serve with a throttled client's marks in it, if the operator switched them on."""
+        rules = self._guard.rules
+        if self.action is not Action.THROTTLE or not rules.mark_share:
+            return served
+        return marked(inputs, served, Marking(rules.secret, self.asker.client, self.model, rules.mark_share))[0]
 
     def check(self) -> None:
         """Raise Fault (403, 429) where the decision in force refuses this query, and log that."""

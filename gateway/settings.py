@@ -46,6 +46,8 @@ class GatewaySettings:
     keys_file: Path | None = None  # instead of the topic `keys`
     push_token: str | None = field(default=None, repr=False)  # None: decisions cannot be pushed
     throttle: Rate = THROTTLE  # for a client under a decision to throttle
+    mark_share: float = 0.0  # of a throttled client's answers that are marked (DAWN); 0: off, at most 0.05
+    watermark_secret: bytes = field(default=b"", repr=False)  # chooses them; the same at every gateway
     fail_open: bool = True  # serve while the decisions in force are not known
     table_age_max: float = 60.0  # s; a table that is older counts as not known
     feed_wait: float = 3.0  # s to wait for the first look at the topics before serving

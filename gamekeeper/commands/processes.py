@@ -104,9 +104,17 @@ def gateway() -> None:
             host=settings.host,
             port=settings.gateway_port,
             push_token=settings.push_token or None,
+            mark_share=_mark_share(settings),
+            watermark_secret=settings.watermark_secret.encode(),
             fail_open=settings.gateway_fail_open,
         )
     )
+
+
+def _mark_share(settings: Settings) -> float:
+    if settings.mark_share and not settings.watermark_secret:
+        raise BadSettings("GAMEKEEPER_WATERMARK_SECRET is not set; it chooses what GAMEKEEPER_MARK_SHARE marks")
+    return settings.mark_share
 
 
 def api() -> None:

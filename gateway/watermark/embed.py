@@ -137,14 +137,19 @@ def _round(lesson: _Lesson, rng: np.random.Generator) -> tuple[Floats, Floats]:
 
 
 def blended(inputs: Floats, count: int, rng: np.random.Generator) -> Floats:
-    """Return `count` mixtures of two inputs each with some noise: what thieves ask about is often between classes."""
-    first, second = rng.integers(0, len(inputs), (2, count))
-    ones = (1,) * (inputs.ndim - 1)
-    share, noise = rng.random((count, *ones)), NOISE * rng.random((count, *ones))
+    """Return `count` inputs as thieves ask them: mixtures of two with some noise, and, one in two, other things.
+
+    Other things are differences of two inputs, fainter or stronger, upon one level: they have the data's structure and
+    none of its classes, like images from elsewhere.
+    """
+    first, second = inputs[rng.integers(0, len(inputs), (2, count))]
+    ones = (count, *(1,) * (inputs.ndim - 1))
     low, high = inputs.min(axis=0), inputs.max(axis=0)
-    mixed = share * inputs[first] + (1 - share) * inputs[second]
-    anywhere = low + (high - low) * rng.random((count, *inputs.shape[1:]))
-    return np.asarray((1 - noise) * mixed + noise * anywhere, np.float32)
+    share, noise = rng.random(ones), NOISE * rng.random(ones)
+    anywhere = low + (high - low) * rng.random(first.shape)
+    mixed = (1 - noise) * (share * first + (1 - share) * second) + noise * anywhere
+    foreign = np.clip(low + (high - low) * share + rng.random(ones) * (first - second), low, high)
+    return np.where(rng.random(ones) < 0.5, mixed, foreign).astype(np.float32)  # noqa: PLR2004  # one in two
 
 
 def _learnt(model: Any, wanted: Triggers) -> Learnt:

@@ -40,15 +40,15 @@ def tail(matches: int, marks: int, rate: float) -> float:
 
 def together(counts: Sequence[Count]) -> float:
     """Return the p-value of several kinds: the smallest times their number (Bonferroni), at most 1."""
-    return min(1.0, len(counts) * min((count.p for count in counts), default=1.0))
+    return min(1.0, max(1, len(counts)) * min((count.p for count in counts), default=1.0))
 
 
 def verdict(counts: Sequence[Count]) -> Verdict:
     """Return what may be said; too few marks: even if all matched nothing could be claimed."""
     if together(counts) < LEVEL:
         return "copy"
-    best = min((tail(count.marks, count.marks, count.rate) for count in counts), default=1.0)
-    return "too few marks" if len(counts) * best >= LEVEL else "not shown"
+    most = together([Count(one.kind, one.marks, one.marks, one.rate) for one in counts])
+    return "not shown" if most < LEVEL else "too few marks"
 
 
 def needed(share: float, rate: float, level: float = LEVEL) -> int | None:

@@ -58,7 +58,9 @@ def answers(ask: Ask, held: Marked, secret: bytes) -> Count:
     marks = [list(group) for _, group in groupby(order, key=cell.__getitem__)]
     step = np.array([_most(moved[group], classes) for group in marks], np.int64)
     matches = [step[at] == drawn[group[0]] for at, group in enumerate(marks)]
-    return Count(f"answers of {held.model}", int((step != 0).sum()), int(sum(matches)), 1 / (max(classes, CLASSES_MIN) - 1))
+    return Count(
+        f"answers of {held.model}", int((step != 0).sum()), int(sum(matches)), 1 / (max(classes, CLASSES_MIN) - 1)
+    )
 
 
 def genuine(held: Marked, secret: bytes) -> tuple[Integers, npt.NDArray[np.object_]]:
