@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 from sqlalchemy import Engine
 
-from consumers import kafka, metrics
+from consumers import kafka, marks, metrics
 from consumers.health import Health
 from consumers.kafka import KafkaSettings, Source
 from consumers.keeper import Bounds, Keeper
@@ -45,6 +45,7 @@ class DetectSettings:
     metrics_host: str = "127.0.0.1"
     checkpoint_seconds: float = 1.0
     checkpoint_queries: int = 50_000
+    marks_key: str = field(default="", repr=False)  # a Fernet key; empty: marked answers are not kept
     clients_max: int = 40_000  # in memory, over all partitions of the process: about 51 kB each
 
 
@@ -90,7 +91,7 @@ def _read(settings: DetectSettings, source: Source, engine: Engine, health: Heal
     library = Library(engine)
     keeper = Keeper(
         source,
-        Terms(engine, settings.policy, settings.channels, library.population),
+        Terms(engine, settings.policy, settings.channels, library.population, marks.Keep(settings.marks_key)),
         health,
         Bounds(
             group=settings.group,

@@ -4,7 +4,7 @@ A step only adds to memory; `save` writes everything at once. Whatever fails in 
 dropped and made again from what Postgres holds: memory is never ahead of it for longer than one checkpoint.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from consumers import metrics
 from consumers.poison import Doubt, Poisoned
 from consumers.store import checkpoint, feedback
-from consumers.store.facts import Channels, Checkpoint, Claim
+from consumers.store.facts import Channels, Checkpoint, Claim, Mark
 from detector import wire
 from detector.decision import ANY_MODEL
 from detector.detector import Detector
@@ -22,6 +22,7 @@ from detector.query import Queries
 from detector.verdict import Verdict
 from detector.wire import RawRecord, Unreadable
 
+MARKS_BYTES_MAX = 8 << 20  # of marked inputs waiting for a checkpoint
 UNREADABLE_MAX = 1_000  # waiting for a checkpoint, 4 KiB each: more than that are written at once
 STRANGERS_MAX = 10_000  # clients of one SELECT of snapshots
 
@@ -34,6 +35,7 @@ class Terms:
     policy: Policy
     channels: Channels
     population: Callable[[str], Population]  # of a version
+    keep_marks: Callable[[Sequence[RawRecord], Collection[int]], list[Mark]] = lambda *_: []  # sealed; by default none
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class Pending:
     counted: int = 0
     unreadable: list[Unreadable] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
     gap: tuple[int, int] | None = None
 
     @property
@@ -54,7 +57,8 @@ class Pending:
     @property
     def urgent(self) -> bool:
         """Tell whether this should not wait for the next checkpoint's time."""
-        return bool(self.verdicts) or self.gap is not None or len(self.unreadable) >= UNREADABLE_MAX
+        many = len(self.unreadable) >= UNREADABLE_MAX or sum(len(one.input) for one in self.marks) >= MARKS_BYTES_MAX
+        return bool(self.verdicts) or self.gap is not None or many
 
 
 class Partition:
@@ -76,6 +80,7 @@ class Partition:
         """Read records that follow on what was read before. Raises SQLAlchemyError, or Poisoned: then drop this."""
         decoded = wire.decode(records, self._shapes)
         self.pending.unreadable.extend(decoded.unreadable)
+        self.pending.marks.extend(self._terms.keep_marks(records, {one.place for one in decoded.unreadable}))
         for queries in decoded.queries:
             self._meet(queries)
             if doubt is None or not doubt.covers(queries):
@@ -112,6 +117,7 @@ class Partition:
             unreadable=self.pending.unreadable,
             verdicts=self.pending.verdicts,
             snapshots=self.detector.changed(),
+            marks=self.pending.marks,
             heard=heard,
             adopted=adopted,
             gap=self.pending.gap,

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from gamekeeper.commands import keys, learning, people, processes, system
+from gamekeeper.commands import keys, learning, people, processes, system, watermark
 
 app = typer.Typer(
     name="gamekeeper",
@@ -21,6 +21,7 @@ for group in (system, processes, learning, people):
     group.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(learning.population_app, name="population")
+app.add_typer(watermark.app, name="watermark")
 
 
 def main() -> None:

@@ -9,6 +9,8 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 DATABASE = re.compile(
     r"(?P<start>postgresql(\+\w+)?://[^:/@]*)(?P<password>:[^@]*(?=@))?(?P<rest>@?[^/?@]*/[^?]+)(?P<options>\?.*)?"
 )
+FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
+SECRET_CHARS = 32
 SIGNING_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{32,}={0,2}")
 
 
@@ -112,6 +114,20 @@ def signing_secret(value: str) -> str:
     """Take a Standard Webhooks secret, or nothing."""
     if value and not SIGNING_SECRET.fullmatch(value):
         raise ValueError("must be whsec_ and at least 24 bytes as base64 (openssl rand -base64 32)")
+    return value
+
+
+def fernet_key(value: str) -> str:
+    """Take a Fernet key (32 bytes as URL-safe base64), or nothing."""
+    if value and not FERNET_KEY.fullmatch(value):
+        raise ValueError("must be 32 bytes as URL-safe base64 (openssl rand -base64 32 | tr +/ -_)")
+    return value
+
+
+def long_secret(value: str) -> str:
+    """Take a secret that cannot be guessed, or nothing."""
+    if value and len(value) < SECRET_CHARS:
+        raise ValueError(f"must be {SECRET_CHARS} characters or more (openssl rand -hex 32)")
     return value
 
 

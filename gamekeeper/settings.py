@@ -53,6 +53,7 @@ class Settings:
     tls_key: Path | None
     model_key: str
     key_pepper: str
+    marks_key: str
     checkpoint_seconds: float
     checkpoint_queries: int
     clients_max: int
@@ -145,7 +146,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("GAMEKEEPER_GATEWAY_NAME", "gateway", forms.name, "this gateway in gateway_status"),
     Setting("GAMEKEEPER_GATEWAY_FAIL_OPEN", "yes", forms.yes, "serve while the decisions in force are not known yet"),
     Setting("GAMEKEEPER_GATEWAY_POLICY", "", forms.existing_file, "gateway's policy (TOML): limits, answers, tokens"),
-    Setting("GAMEKEEPER_GATEWAY_SECRET", "", forms.text, "keys noise and marks; the same at each gateway", secret=True),
+    Setting(
+        "GAMEKEEPER_GATEWAY_SECRET",
+        "",
+        forms.long_secret,
+        "keys noise and marks; the same at each gateway",
+        secret=True,
+    ),
     Setting("GAMEKEEPER_LIMITS_STORE", "", forms.text, "Redis that gateways count limits in: redis://…", secret=True),
     Setting("GAMEKEEPER_LIMITS_OPEN", "yes", forms.yes, "while that Redis is away count locally; no: refuse"),
     Setting("GAMEKEEPER_API_PORT", "8081", forms.port, "port of the api"),
@@ -170,6 +177,13 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         forms.text,
         "under which API keys are hashed, the same for `keys` and every gateway; another makes all keys unknown",
+        secret=True,
+    ),
+    Setting(
+        "GAMEKEEPER_MARKS_KEY",
+        "",
+        forms.fernet_key,
+        "encrypts the inputs of marked answers (DAWN) in Postgres; empty: none are kept",
         secret=True,
     ),
     Setting("GAMEKEEPER_CHECKPOINT_SECONDS", "1", forms.seconds, "longest time between two checkpoints"),

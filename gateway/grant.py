@@ -16,6 +16,7 @@ from gateway.policy import Defences, Response
 from gateway.querylog import Answer, Withheld
 from gateway.table import Asker
 from gateway.tensors import Floats
+from gateway.watermark.dawn import Marking, marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Grant:
             raise RuntimeError(
                 f"{len(probabilities)} rows are answered, {sum(self._spent)} were spent: await grant.spend"
             )
-        made = self._made(probabilities)
+        made = self._made(inputs, probabilities)
         shadow = self.defences.shadow
         answer = Answer(
             asker=self.asker,
@@ -90,9 +91,11 @@ class Grant:
         self._guard.metrics.rows.labels(self.model, (Action.ALLOW if shadow else self.action).word).inc(len(made))
         return probabilities if shadow else made
 
-    def _made(self, probabilities: Floats) -> Floats:
-        asked = Asked(self.model, probabilities, self._guard.secret)
-        return served(self.response.outputs, asked, self.defences.keep_top)
+    def _made(self, inputs: Floats, probabilities: Floats) -> Floats:
+        secret, share = self._guard.secret, self.response.mark
+        asked = Asked(self.model, probabilities, secret)
+        made = served(self.response.outputs, asked, self.defences.keep_top)
+        return marked(inputs, made, Marking(secret, self.asker.client, self.model, share))[0] if share else made
 
     def _held(self, made: Floats, probabilities: Floats) -> Withheld | None:
         """Return what would have been done to this query, if anything."""

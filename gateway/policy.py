@@ -19,9 +19,9 @@ from gateway.access.address import Network
 from gateway.limits.policy import THROTTLE, Limit, Limits
 from gateway.outputs import ClassLabels, GaussianNoise, MaximisingAngularDeviation, Output, Rounded
 from gateway.serving.ensemble import Ensemble
+from gateway.watermark.dawn import SHARE_MAX
 
 DELAY_MAX: Final = 10.0  # s
-MARK_MAX: Final = 0.05  # of answers: more would be noticed, and cost honest clients too much
 OFF: Final = "off"  # TOML has no null
 KEYED: Final = (GaussianNoise, MaximisingAngularDeviation)  # steps that draw from the gateway's secret
 
@@ -38,7 +38,7 @@ class Response(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outputs: tuple[Output, ...] = ()
     limit: Limit | None = None  # beside the limits that hold for everyone
     delay: Annotated[float, msgspec.Meta(ge=0, le=DELAY_MAX)] = 0.0  # s that a query waits before the model is asked
-    mark: Annotated[float, msgspec.Meta(ge=0, le=MARK_MAX)] = 0.0  # share of inputs answered with another label (DAWN)
+    mark: Annotated[float, msgspec.Meta(ge=0, le=SHARE_MAX)] = 0.0  # share of inputs answered with another label (DAWN)
 
 
 class Defences(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,6 +55,10 @@ class Defences(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_top: bool = True  # the model's top class stays the only highest, whatever the outputs do (marks aside)
     shadow: bool = False
 
+    def __post_init__(self) -> None:
+        if self.always.mark:
+            raise ValueError("always.mark: only the answers of clients under a decision are marked")
+
     def response(self, action: Action) -> Response:
         """Return how queries are answered under a decision: `always`, and what the action adds to it."""
         if action is Action.ALLOW:
@@ -64,7 +68,7 @@ class Defences(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             outputs=self.always.outputs + added.outputs,
             limit=added.limit or self.always.limit,
             delay=max(self.always.delay, added.delay),
-            mark=max(self.always.mark, added.mark),
+            mark=added.mark,
         )
 
     @property

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from consumers import told
-from consumers.store import answers
+from consumers.store import answers, marks
 from consumers.store.claims import at, claim, columns, hold
 from consumers.store.copy import Row, merge
 from consumers.store.facts import Checkpoint, Claim, Fenced, Place, microseconds
@@ -36,8 +36,8 @@ def save(engine: Engine, claimed: Claim, checkpoint: Checkpoint) -> None:
 
     1. Become findable for a new owner. 2. Unreadable records. 3. Verdicts with their evidence; what is there already is
     left as it is, and nothing that hangs on it is written again. 4. What follows from new ones: standings, decisions,
-    deliveries, episodes, alerts. 5. Snapshots. 6. Feedback that was heard, populations that came into force, a gap.
-    7. The offset, under the fence.
+    deliveries, episodes, alerts. 5. Snapshots. 6. Marked answers. 7. Feedback that was heard, populations that came
+    into force, a gap. 8. The offset, under the fence.
 
     Raises Fenced when another owner has claimed the place; on SQLAlchemyError it is not known whether it was saved,
     and the way on is to claim again.
@@ -50,6 +50,7 @@ def save(engine: Engine, claimed: Claim, checkpoint: Checkpoint) -> None:
         if fresh:
             answers.follow(connection, fresh, checkpoint.channels)
         _remember(connection, place, checkpoint.snapshots)
+        marks.write(connection, checkpoint.marks)
         _note(connection, place, checkpoint)
         _fence(connection, claimed, checkpoint)
 

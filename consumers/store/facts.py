@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from detector.verdict import Snapshot, Verdict
 from detector.wire import Unreadable
 
@@ -53,6 +55,21 @@ class Channels:
     alerts: tuple[str, ...] = ()
 
 
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that was changed on purpose; its members are the columns of the table `marks`."""
+
+    client: str
+    model: str
+    record: bytes  # the 16 bytes of the query record's id
+    at: int  # µs since 1970 UTC
+    true_label: int
+    served_label: int
+    classes: int
+    dtype: str  # of the input, little endian
+    shape: list[int]
+    input: bytes  # encrypted wherever it is kept
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """Everything that becomes true of a place together. Counts are those since the last checkpoint."""
@@ -63,6 +80,7 @@ class Checkpoint:
     unreadable: Sequence[Unreadable] = ()
     verdicts: Sequence[Verdict] = ()
     snapshots: Sequence[Snapshot] = ()
+    marks: Sequence[Mark] = ()  # sealed
     snapshotted: bool = (
         True  # False: snapshots are left out this time, a new owner resumes where they were last complete
     )

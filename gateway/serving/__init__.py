@@ -6,7 +6,7 @@ The only room that imports TensorFlow, and that only when a model is loaded (`ga
 from gateway.serving.batching import QUEUE_MAX, Served
 from gateway.serving.ensemble import Ensemble, Ensembled
 from gateway.serving.lineup import Lineup
-from gateway.serving.loading import held, load
+from gateway.serving.loading import held, load, opened
 from gateway.serving.model import BadAnswer, BadModel, Busy, Floats, Model
 from gateway.serving.models import Models
 
@@ -24,4 +24,5 @@ __all__ = [
     "Served",
     "held",
     "load",
+    "opened",
 ]

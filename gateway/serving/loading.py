@@ -96,14 +96,18 @@ def import_tensorflow() -> None:
         gc.freeze()
 
 
-def _keras_model(path: Path) -> _Loaded:
+def opened(path: Path) -> Any:
+    """Return the Keras model of a `.keras` file, never unpickling and never running code of it. Raises BadModel."""
     import keras  # noqa: PLC0415
 
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        return keras.models.load_model(path, compile=False, safe_mode=True)
     except UNREADABLE as error:
         raise BadModel(f"{path}: {_why(error)}") from error
-    return _compiled(path, model)
+
+
+def _keras_model(path: Path) -> _Loaded:
+    return _compiled(path, opened(path))
 
 
 def _compiled(path: Path, model: Any) -> _Loaded:

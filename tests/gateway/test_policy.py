@@ -35,6 +35,7 @@ WRONG = [
     ("[defaults]\nlimit = 5", r"\[defaults\].*limit"),
     ("[defaults.limits]\nclient = {rate = -1}", r"\[defaults\].*rate"),
     ("[models.digits.throttle]\nmark = 0.2", r"\[models.digits\].*0.05.*mark"),
+    ("[defaults.always]\nmark = 0.01", r"\[defaults\].*under a decision"),
     ("[models.digits.always]\noutputs = [{name = 'blur'}]", r"\[models.digits\].*blur"),
     ("[clients.alice.perturb]\noutputs = [{name = 'rounded', decimals = -1}]", r"\[clients.alice\].*decimals"),
     ("[models.digits.ensemble]\nmembers = ['a']\nmode = 'loud'", r"\[models.digits.ensemble\].*loud"),

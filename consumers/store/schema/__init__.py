@@ -12,6 +12,7 @@ from consumers.store.schema.decided import (
     roles,
 )
 from consumers.store.schema.judged import episodes, evidence, snapshots, standings, verdicts
+from consumers.store.schema.marked import marks
 from consumers.store.schema.operated import (
     gaps,
     gateways,
@@ -35,6 +36,7 @@ __all__ = [
     "gaps",
     "gateways",
     "in_force",
+    "marks",
     "metadata",
     "offsets",
     "policies",

@@ -1,0 +1,1 @@
+"""Watermarks: what is promised of them, on real models."""
