@@ -72,7 +72,7 @@ def test_the_same_question_gets_the_same_answer() -> None:
         one, alone = marked(inputs[at : at + 1], said[at : at + 1], marking())
         assert alone.all()
         assert np.array_equal(one[0], served[at])
-    only, where = marked(inputs, served((ClassLabels(),), Asked("digits", said, b"")), marking())
+    only, where = marked(inputs, ClassLabels().apply(Asked("digits", said, b"")), marking())
     assert np.array_equal(where, which)
     assert np.array_equal(labels(only), labels(served))
     assert np.array_equal(marked(inputs * 255, said, marking())[1], which)
