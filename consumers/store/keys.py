@@ -131,9 +131,14 @@ def _change(connection: Connection, name: str, values: Mapping[str, object]) -> 
     return connection.execute(changed).one()
 
 
-def _add(connection: Connection, kind: str, holder: Holder, said: Said, pepper: bytes) -> New:
+def new_key(pepper: bytes) -> New:
+    """Return a key that nobody guesses, and what is kept of it."""
     secret = "gk_" + secrets.token_urlsafe(BITS // 8)
-    new = New(secret, secret[:PREFIX], hashed(secret, pepper))
+    return New(secret, secret[:PREFIX], hashed(secret, pepper))
+
+
+def _add(connection: Connection, kind: str, holder: Holder, said: Said, pepper: bytes) -> New:
+    new = new_key(pepper)
     row = {
         "hash": new.hash,
         "prefix": new.prefix,

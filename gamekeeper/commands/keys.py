@@ -1,13 +1,14 @@
 """API keys and roles. Keys are shown once, stored hashed. Both reach every gateway over the topic `keys`."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from detector.records import OPERATIONS, Operation, Role
+from detector.records import OPERATIONS, ApiKey, Operation, Role, encode_api_key, format_time
 from gamekeeper.commands import common
 
 app = typer.Typer(
@@ -45,6 +46,25 @@ def add(  # noqa: PLR0913  # options of a command
         new = store.add_client_key(
             engine, store.Holder(name, tenant, tuple(role or PREDICT), until), common.said(why), pepper
         )
+    typer.echo(new.secret)
+
+
+@app.command()
+def write(
+    name: Annotated[str, typer.Argument(help="The client.")],
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="The key file; a line is added.")],
+    expires: Annotated[str | None, typer.Option("--for", help="Valid for so long, such as 90d; else for good.")] = None,
+    role: Annotated[list[str] | None, typer.Option(help="What it may do; predict, unless given. Repeatable.")] = None,
+) -> None:
+    """Make a key for a gateway that runs alone (`gateway --keys FILE`, read when it starts) and show it, this once."""
+    settings = common.settings()
+    from consumers.store import keys as store  # noqa: PLC0415
+
+    new, seconds = store.new_key(settings.key_pepper.encode()), common.duration(expires)
+    until = None if seconds is None else format_time(common.after(seconds))
+    line = ApiKey(hash=new.hash, prefix=new.prefix, client=name, roles=tuple(role or PREDICT), expires=until)
+    with file.open("ab") as lines:
+        lines.write(encode_api_key(line) + b"\n")
     typer.echo(new.secret)
 
 

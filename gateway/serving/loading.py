@@ -111,15 +111,10 @@ def _keras_model(path: Path) -> _Loaded:
 
 
 def _compiled(path: Path, model: Any) -> _Loaded:
+    import tensorflow as tf  # noqa: PLC0415
 
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise BadModel(f"{path}: only models with one input and one output are served")
-    return _compiled(path, model)
-
-
-def _compiled(path: Path, model: Any) -> _Loaded:
-    import tensorflow as tf  # noqa: PLC0415
-
     source = model.inputs[0]
     shape, classes = _dimensions(path, source.shape, model.outputs[0].shape)
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from gateway.querylog import Answer, encode
 from gateway.settings import GatewaySettings
 from tests.gateway.build import ALICE, Running, decision, images, serving
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "defences.md"
 LAYERS = """
 [defaults]
 always = {outputs = [{name = "rounded", decimals = 3}]}
@@ -157,3 +160,12 @@ def test_a_slowed_client_waits_and_nobody_else(alone: GatewaySettings) -> None:
         body, key = {"instances": images().tolist()}, {"X-API-Key": ALICE}
         assert running.http.post("/v1/models/digits:predict", json=body, headers=key).elapsed.total_seconds() > 0.4
         assert running.ask(key="bob-key").elapsed.total_seconds() < 0.4
+
+
+def test_documented_policies() -> None:
+    """The policies of the documentation can be read, and the first is the built-in one."""
+    defaults, *others = re.findall(r"```toml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert parse(defaults).defaults == Policy().defaults
+    assert others
+    for text in others:
+        parse(text)
