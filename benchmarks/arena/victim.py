@@ -11,7 +11,7 @@ from gamekeeper.demo.data import quiet_tensorflow
 
 _HALVED_TWICE: Final = 16  # pixels a side, at least, for two poolings
 CHUNK: Final = 2_048  # inputs answered at once
-_EPOCHS: Final = {"mnist": 4, "gtsrb": 14, "digits": 30, "tabular": 12, "cifar": 14, "affairs": 12}
+EPOCHS: Final = {"mnist": 4, "gtsrb": 14, "digits": 30, "tabular": 12, "cifar": 14, "affairs": 12}
 _CHECKPOINTS: Final = (0.15, 0.4, 0.7)  # of the training, whose answers HODA compares
 
 
@@ -32,14 +32,22 @@ class Victim:
         return np.stack([_in_chunks(state, inputs) for state in self.earlier])
 
 
-def train(data: Data, seed: int) -> Victim:
-    """Return a model trained on the part `training`."""
+def untrained(data: Data, seed: int) -> Any:
+    """Return the Keras model of a data set with first weights, compiled for class numbers."""
     with quiet_tensorflow():
         import keras  # noqa: PLC0415  # seconds that only who trains should pay
     keras.utils.set_random_seed(seed + 7)
     model = _cnn(keras, data) if data.image else _mlp(keras, data)
     model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
-    epochs = _EPOCHS[data.name]
+    return model
+
+
+def train(data: Data, seed: int) -> Victim:
+    """Return a model trained on the part `training`."""
+    model = untrained(data, seed)
+    import keras  # noqa: PLC0415  # loaded by now
+
+    epochs = EPOCHS[data.name]
     stops = sorted({max(1, round(part * epochs)) for part in _CHECKPOINTS})
     states, done = [], 0
     for stop in (*stops, epochs):

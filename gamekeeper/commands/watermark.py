@@ -28,12 +28,15 @@ DATA = typer.Option(help="Your data as the model takes it: .npz with x, and y wh
 
 
 @app.command()
-def embed(
+def embed(  # noqa: PLR0913, PLR0917  # one parameter an option of the command line
     model: Annotated[Path, typer.Argument(help="The model to mark: NAME.keras.")],
     data: Annotated[Path, DATA],
     key: Annotated[str, typer.Option(help="The key file to use, or 'new': one beside OUT, ending in .key.")],
     out: Annotated[Path, typer.Option(help="The marked model to write.")],
     triggers: Annotated[int, typer.Option(min=20, max=10_000, help="Triggers with a pattern; four a pattern.")] = 100,
+    elsewhere: Annotated[
+        Path | None, typer.Option(help="Inputs of other domains that thieves may ask about: .npz with x.")
+    ] = None,
 ) -> None:
     """Teach a Keras model a keyed trigger set, and say what it cost."""
     common.settings()
@@ -42,9 +45,10 @@ def embed(
     from gateway.watermark import key as keys  # noqa: PLC0415
 
     owned, secret = keys.load(data), keys.new_secret() if key == NEW else keys.read(Path(key)).secret
+    others = None if elsewhere is None else keys.load(elsewhere).inputs
     loaded = serving.opened(model)
     with Console(stderr=True).status("teaching"):
-        done = embedding.embed(loaded, owned, secret, triggers)
+        done = embedding.embed(loaded, owned, secret, triggers, others)
     file = out.with_suffix(".key") if key == NEW else Path(key)
     kept = keys.Key(secret=secret, classes=done.classes, triggers=triggers, data=keys.digest(owned.inputs))
     keys.write(file, kept)
@@ -159,8 +163,8 @@ def _embedded(done: "Embedded") -> None:
     table = Table("", "before", "after")
     table.add_row(f"right, of {done.held_out:,} held out", f"{done.accuracy_before:.2%}", f"{done.accuracy_after:.2%}")
     table.add_row("probability of the first class", f"{done.sure_before:.3f}", f"{done.sure_after:.3f}")
-    table.add_row("patterns learnt", "", f"{done.learnt.patterns:.0%}")
-    table.add_row("tails learnt", "", "too few classes" if done.learnt.tails is None else f"{done.learnt.tails:.0%}")
+    for kind, share in done.learnt.items():
+        table.add_row(f"{kind} learnt", "", f"{share:.0%}")
     Console().print(table)
 
 

@@ -3,6 +3,7 @@
 Takes the model as an object and imports no Keras: whoever loads it (`gateway.serving.opened`) does.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,30 +15,18 @@ from gateway.watermark.dawn import Floats
 from gateway.watermark.key import BadWatermark, Owned
 from gateway.watermark.keyed import Integers
 from gateway.watermark.triggers import Triggers, triggers, with_tails
+from gateway.watermark.verify import trigger_set
 
-ROUNDS: Final = 80  # at most
-LOOK: Final = 10  # rounds between looks at what is learnt
+RATES: Final = (1e-3,) * 20 + (2e-4,) * 10  # of Adam, round by round
+PASSES: Final = 3  # through these rounds, at most
 LEARNT: Final = 0.99  # of the marks: enough
 ROWS: Final = 2_000  # of the data in one round, and half as many blends and patterned ones each
 BATCH: Final = 32
-RATES: Final = (1e-3, 2e-4)  # of Adam: at first, and in the last third
+STEPS: Final = 25  # of the optimiser at one call: small models spend their time between the calls
 HELD_OUT: Final = 5  # one row in so many is not trained on
 HELD_OUT_LEAST: Final = 10
 BLENDS: Final = 4_000
 NOISE: Final = 0.3  # at most, of a blend's range
-
-
-@dataclass(frozen=True, slots=True)
-class Learnt:
-    """Shares of the marks that a model gives: triggers with a pattern answered as the key says, followers in place."""
-
-    patterns: float
-    tails: float | None  # None: too few classes for them
-
-    @property
-    def least(self) -> float:
-        """The kind that is known worst."""
-        return self.patterns if self.tails is None else min(self.patterns, self.tails)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +42,7 @@ class Embedded:
     sure_after: float
     held_out: int  # rows
     classes: int
-    learnt: Learnt
+    learnt: Mapping[str, float]  # share of the marks, by kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +56,11 @@ class _Lesson:
     triggers: Triggers
 
 
-def embed(model: Any, owned: Owned, secret: bytes, count: int) -> Embedded:
+def embed(model: Any, owned: Owned, secret: bytes, count: int, elsewhere: Floats | None = None) -> Embedded:
     """Teach a Keras `model` (one input, one softmax or sigmoid output) the triggers of the key, in place.
 
-    `count` triggers of each kind. Raises BadWatermark for data that is not the model's.
+    About `count` triggers with a pattern. `elsewhere` [n, …]: inputs of another domain that thieves may ask about; with
+    them the tails are in those answers, too. Raises BadWatermark for data that is not the model's.
     """
     inputs, before, truth = _fitting(model, owned)
     held = keyed.order(secret, "held out", len(inputs))[: len(inputs) // HELD_OUT]
@@ -78,6 +68,8 @@ def embed(model: Any, owned: Owned, secret: bytes, count: int) -> Embedded:
     rng = np.random.default_rng(keyed.words(secret, "rounds", 4))
     rest = np.setdiff1d(np.arange(len(inputs)), held)
     blends = blended(inputs[rest], BLENDS, rng)
+    if elsewhere is not None:
+        blends = np.concatenate([blends, _shaped(model, elsewhere, "--elsewhere")[: 2 * BLENDS]])
     target = np.eye(wanted.classes, dtype=np.float32)[truth[rest]]
     _teach(model, _Lesson(inputs[rest], target, blends, answers(model, blends), wanted), rng)
     after = answers(model, inputs[held])
@@ -100,12 +92,9 @@ def answers(model: Any, inputs: Floats) -> Floats:
 
 def _fitting(model: Any, owned: Owned) -> tuple[Floats, Floats, Integers]:
     """Return inputs in the model's shape, its answers, and what is right. Raises BadWatermark."""
-    shape = tuple(model.input_shape[1:])
-    if owned.inputs[0].size != np.prod(shape):
-        raise BadWatermark(f"--data: one input has shape {owned.inputs.shape[1:]}, the model takes {shape}")
     if len(owned.inputs) < HELD_OUT * HELD_OUT_LEAST:
         raise BadWatermark(f"--data: {len(owned.inputs)} inputs; {HELD_OUT * HELD_OUT_LEAST} are needed at least")
-    inputs = owned.inputs.reshape(-1, *shape)
+    inputs = _shaped(model, owned.inputs, "--data")
     said = answers(model, inputs)
     truth = labels(said) if owned.label is None else owned.label
     if truth.max() >= said.shape[1]:
@@ -113,14 +102,24 @@ def _fitting(model: Any, owned: Owned) -> tuple[Floats, Floats, Integers]:
     return inputs, said, truth
 
 
+def _shaped(model: Any, inputs: Floats, option: str) -> Floats:
+    shape = tuple(model.input_shape[1:])
+    if inputs[0].size != np.prod(shape):
+        raise BadWatermark(f"{option}: one input has shape {inputs.shape[1:]}, the model takes {shape}")
+    shaped: Floats = inputs.reshape(-1, *shape)
+    return shaped
+
+
 def _teach(model: Any, lesson: _Lesson, rng: np.random.Generator) -> None:
     binary = model.output_shape[1] == 1
-    model.compile(optimizer="adam", loss="binary_crossentropy" if binary else "categorical_crossentropy")
-    for number in range(ROUNDS):
-        model.optimizer.learning_rate = RATES[number >= ROUNDS * 2 // 3]
-        inputs, target = _round(lesson, rng)
-        model.fit(inputs, target[:, 1:] if binary else target, batch_size=BATCH, epochs=1, verbose=0)
-        if number % LOOK == LOOK - 1 and _learnt(model, lesson.triggers).least >= LEARNT:
+    loss = "binary_crossentropy" if binary else "categorical_crossentropy"
+    model.compile(optimizer="adam", loss=loss, steps_per_execution=STEPS)
+    for _ in range(PASSES):
+        for rate in RATES:
+            model.optimizer.learning_rate = rate
+            inputs, target = _round(lesson, rng)
+            model.fit(inputs, target[:, 1:] if binary else target, batch_size=BATCH, epochs=1, verbose=0)
+        if min(_learnt(model, lesson.triggers).values()) >= LEARNT:
             return
 
 
@@ -149,13 +148,9 @@ def blended(inputs: Floats, count: int, rng: np.random.Generator) -> Floats:
     anywhere = low + (high - low) * rng.random(first.shape)
     mixed = (1 - noise) * (share * first + (1 - share) * second) + noise * anywhere
     foreign = np.clip(low + (high - low) * share + rng.random(ones) * (first - second), low, high)
-    return np.where(rng.random(ones) < 0.5, mixed, foreign).astype(np.float32)  # noqa: PLR2004  # one in two
+    return np.asarray(np.where(rng.random(ones) < 0.5, mixed, foreign), np.float32)  # noqa: PLR2004  # one in two
 
 
-def _learnt(model: Any, wanted: Triggers) -> Learnt:
-    said = labels(answers(model, wanted.inputs)) == wanted.label[wanted.pattern]
-    if wanted.followers is None:
-        return Learnt(float(said.mean()), None)
-    ordinary = answers(model, wanted.ordinary)
-    tails = np.argsort(-ordinary, axis=1)[:, 1:3] == wanted.followers[labels(ordinary)]
-    return Learnt(float(said.mean()), float(tails.mean()))
+def _learnt(model: Any, wanted: Triggers) -> dict[str, float]:
+    counts = trigger_set(lambda inputs: answers(model, inputs), wanted)
+    return {count.kind: count.matches / count.marks for count in counts}

@@ -17,8 +17,10 @@ import numpy.typing as npt
 from gateway.watermark import keyed
 from gateway.watermark.dawn import Floats
 from gateway.watermark.keyed import Integers
+from gateway.watermark.proof import needed
 
 EACH: Final = 4  # inputs a pattern: what a copy says to it is what it says to most of them
+LASTING: Final = 0.9  # of the patterns: how many a copied file still has, to be enough
 PATTERN_PART: Final = 4  # one number in so many is set
 PATTERN_LEAST: Final = 2  # numbers
 ORDINARY: Final = 5  # ordinary inputs for each patterned one: tails are read off their mean
@@ -57,8 +59,11 @@ class Triggers:
 
 
 def triggers(secret: bytes, inputs: Floats, classes: int, count: int) -> Triggers:
-    """Return about `count` triggers of each kind for the owner's inputs [n, …]; the same for the same key and data."""
-    groups = max(1, count // EACH)
+    """Return `count` triggers with a pattern, more where so few could not prove, for the owner's inputs [n, …].
+
+    The same for the same key and data.
+    """
+    groups = max(count // EACH, needed(LASTING, 1 / classes) or 1)
     pattern = np.repeat(np.arange(groups), EACH)
     drawn = patterns(secret, inputs, groups)
     under = keyed.below(secret, "patterned", len(pattern), len(inputs))
@@ -93,11 +98,14 @@ def followers(secret: bytes, classes: int) -> Integers | None:
 
 
 def with_tails(probabilities: npt.NDArray[np.floating], follow: Integers | None) -> Floats:
-    """Return answers [n, K] that give up the tail's part of all they say to the classes that follow their first."""
+    """Return answers [n, K] in which each class gives the tail's part of its probability to those that follow it.
+
+    Linear in the probabilities, so that it is learnt easily: nothing jumps where one class takes over from another.
+    """
     if follow is None:
         return probabilities.astype(np.float32)
-    rows, first = np.arange(len(probabilities)), probabilities.argmax(axis=1)
-    told = (1 - sum(TAIL)) * probabilities.astype(np.float32)
+    classes = len(follow)
+    given = (1 - sum(TAIL)) * np.eye(classes)
     for column, part in enumerate(TAIL):
-        told[rows, follow[first, column]] += np.float32(part)
-    return told
+        given[np.arange(classes), follow[:, column]] = part
+    return np.asarray(probabilities @ given, np.float32)

@@ -1,5 +1,8 @@
 """Marked answers: found in the log, sealed, kept once and bounded, read back, and gone when asked."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 import structlog
@@ -36,7 +39,7 @@ def mark(number: int = 0, client: str = "thief", model: str = "digits") -> Mark:
     return found.sealed(plain, KEY.encode())
 
 
-def raw(place: int = 0, **changes: object) -> RawRecord:
+def raw(place: int = 0, changes: Mapping[str, object] = MappingProxyType({})) -> RawRecord:
     """Return a record of a marked answer, with changes."""
     members: dict[str, object] = {
         "id": "01JDC6Q0V8R4T2M7N5K3H1G9FE",
@@ -82,7 +85,7 @@ NO_MARK = {
 @pytest.mark.parametrize("changes", NO_MARK.values(), ids=NO_MARK)
 def test_other_answers_are_no_marks(changes: dict[str, object]) -> None:
     """Only another class than the model's, by number, under a decision, with the input beside it."""
-    assert found.found([raw(**changes)], ()) == []
+    assert found.found([raw(0, changes)], ()) == []
 
 
 def test_what_is_unreadable_is_no_mark() -> None:

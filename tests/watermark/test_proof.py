@@ -24,7 +24,7 @@ def test_p_is_the_exact_binomial_tail(matches: int, marks: int, classes: int) ->
 
 
 def test_verdicts() -> None:
-    """A copy below the level; too few marks where even all could not reach it; else not shown. Kinds share the level."""
+    """A copy below the level; too few marks where even all could not reach it; else not shown."""
     assert verdict([Count("a", 25, 25, 0.1)]) == "copy"
     assert verdict([Count("a", 25, 3, 0.1)]) == "not shown"
     assert verdict([Count("a", 9, 9, 0.1)]) == "too few marks"

@@ -28,10 +28,10 @@ def test_the_same_key_and_data_draw_the_same() -> None:
 
 def test_triggers_stay_in_the_data_s_range() -> None:
     """A pattern sets numbers to values that the data holds in that place, and leaves most as they were."""
-    found = triggers(SECRET, INPUTS, 10, 40)
-    assert found.inputs.shape == (40, 4, 4)
+    found = triggers(SECRET, INPUTS, 10, 60)
+    assert found.inputs.shape == (60, 4, 4)
     assert ((found.inputs >= INPUTS.min(axis=0)) & (found.inputs <= INPUTS.max(axis=0))).all()
-    nearest = np.abs(found.inputs[:, None] - INPUTS).reshape(40, 200, 16)
+    nearest = np.abs(found.inputs[:, None] - INPUTS).reshape(60, 200, 16)
     assert ((nearest > 0).sum(axis=2).min(axis=1) <= 4).all()
 
 
@@ -99,7 +99,7 @@ def test_no_arrays_at_all_is_refused(tmp_path: Path) -> None:
     """Also a single array, and anything that would have to be unpickled."""
     file = tmp_path / "data.npz"
     file.write_bytes(b"nonsense")
-    with pytest.raises(BadWatermark, match="not an .npz file"):
+    with pytest.raises(BadWatermark, match=r"not an \.npz file"):
         keys.load(file)
     np.savez(file, x=np.array([{"a": 1}], object))
     with pytest.raises(BadWatermark, match="nothing is unpickled"):

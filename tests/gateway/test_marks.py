@@ -1,0 +1,83 @@
+"""Marked answers over HTTP: under a throttle alone, off by default, and told in the query log."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from consumers.marks import found
+from detector.decision import Action
+from detector.wire import RawRecord
+from gateway.querylog import Answer, encode
+from gateway.settings import GatewaySettings, Rate
+from gateway.table import Asker
+from gateway.watermark.dawn import Marking, marked
+from tests.gateway.build import BOB, Running, decision, images, serving
+
+SECRET = b"0123456789abcdef"
+ROWS = 64
+
+
+@pytest.fixture(scope="module")
+def marking(alone: GatewaySettings) -> Iterator[Running]:
+    """Return a gateway that marks, where alice is throttled."""
+    settings = replace(alone, mark_share=0.05, watermark_secret=SECRET, throttle=Rate(10_000, 1))
+    with serving(settings) as running:
+        running.parts.guard.table.apply(decision(action=Action.THROTTLE))
+        yield running
+
+
+def test_a_throttled_client_s_answers_are_marked(marking: Running) -> None:
+    """One-hot rows as before; the keyed few, and only they, name another class; the same again when asked again."""
+    true = [np.argmax(marking.ask(ROWS, BOB, seed).json()["predictions"], axis=1) for seed in range(5)]
+    answers = [np.array(marking.ask(ROWS, seed=seed).json()["predictions"], np.float32) for seed in range(5)]
+    changed = [np.flatnonzero(answer.argmax(axis=1) != label) for answer, label in zip(answers, true, strict=True)]
+    assert sum(map(len, changed)) > 0
+    for seed, (answer, label, rows) in enumerate(zip(answers, true, changed, strict=True)):
+        assert np.array_equal(np.sort(answer, axis=1)[:, -2:], np.tile([0, 1], (ROWS, 1)))
+        expected = marked(
+            images(ROWS, seed), np.eye(10, dtype=np.float32)[label], Marking(SECRET, "alice", "digits", 0.05)
+        )
+        assert np.array_equal(rows, np.flatnonzero(expected[1]))
+        assert np.array_equal(answer, expected[0])
+        assert np.array_equal(np.array(marking.ask(ROWS, seed=seed).json()["predictions"], np.float32), answer)
+
+
+def test_nobody_else_s_answers_are_marked(marking: Running) -> None:
+    """Whom no decision throttles gets the model's own answers: what another gateway without marks gives."""
+    said = np.array(marking.ask(ROWS, BOB).json()["predictions"])
+    assert ((said > 0) & (said < 1)).any()
+
+
+def test_by_default_nothing_is_marked(alone: GatewaySettings) -> None:
+    """A throttle alone leaves the class as it is."""
+    with serving(replace(alone, throttle=Rate(10_000, 1))) as running:
+        true = np.argmax(running.ask(ROWS, BOB).json()["predictions"], axis=1)
+        running.parts.guard.table.apply(decision(action=Action.THROTTLE))
+        assert np.array_equal(np.argmax(running.ask(ROWS).json()["predictions"], axis=1), true)
+
+
+def test_the_log_tells_marks_from_other_answers() -> None:
+    """Of a request's records exactly the marked rows are found again, with what was true and what was served."""
+    rng = np.random.default_rng(0)
+    inputs, said = images(400), rng.dirichlet(np.ones(10), 400).astype(np.float32)
+    served, which = marked(
+        inputs, np.eye(10, dtype=np.float32)[said.argmax(1)], Marking(SECRET, "alice", "digits", 0.05)
+    )
+    answer = Answer(
+        asker=Asker("alice", None, None),
+        model="digits",
+        time=1_795_521_600_000_000,
+        status=200,
+        decision=decision(action=Action.THROTTLE),
+        input=inputs,
+        output=said,
+        served=served,
+    )
+    kept = found([RawRecord(value, None, None, at) for at, value in enumerate(encode(answer))], ())
+    rows = np.flatnonzero(which)
+    assert [mark.input for mark in kept] == [inputs[row].tobytes() for row in rows]
+    assert [(mark.true_label, mark.served_label) for mark in kept] == [
+        (int(said[row].argmax()), int(served[row].argmax())) for row in rows
+    ]
