@@ -9,20 +9,22 @@ import pytest
 from consumers.marks import found
 from detector.decision import Action
 from detector.wire import RawRecord
+from gateway.policy import parse
 from gateway.querylog import Answer, encode
-from gateway.settings import GatewaySettings, Rate
+from gateway.settings import GatewaySettings
 from gateway.table import Asker
 from gateway.watermark.dawn import Marking, marked
 from tests.gateway.build import BOB, Running, decision, images, serving
 
 SECRET = b"0123456789abcdef"
 ROWS = 64
+FAST = "[defaults.throttle]\nlimit = {rate = 10_000, burst = 10_000}\n"
 
 
 @pytest.fixture(scope="module")
 def marking(alone: GatewaySettings) -> Iterator[Running]:
     """Return a gateway that marks, where alice is throttled."""
-    settings = replace(alone, mark_share=0.05, watermark_secret=SECRET, throttle=Rate(10_000, 1))
+    settings = replace(alone, policy=parse(FAST + "mark = 0.05"), secret=SECRET)
     with serving(settings) as running:
         running.parts.guard.table.apply(decision(action=Action.THROTTLE))
         yield running
@@ -52,7 +54,7 @@ def test_nobody_else_s_answers_are_marked(marking: Running) -> None:
 
 def test_by_default_nothing_is_marked(alone: GatewaySettings) -> None:
     """A throttle alone leaves the class as it is."""
-    with serving(replace(alone, throttle=Rate(10_000, 1))) as running:
+    with serving(replace(alone, policy=parse(FAST))) as running:
         true = np.argmax(running.ask(ROWS, BOB).json()["predictions"], axis=1)
         running.parts.guard.table.apply(decision(action=Action.THROTTLE))
         assert np.array_equal(np.argmax(running.ask(ROWS).json()["predictions"], axis=1), true)
