@@ -173,8 +173,7 @@ def _theft(bench: Bench, name: str, budget: int, share: float) -> Theft:
     copy = fitted(asked, label)
     test = bench.data.test.inputs
     agrees = float(np.mean(copy.names(test) == bench.plain(test).argmax(axis=1)))
-    certain = np.eye(bench.data.classes, dtype=np.float32)
-    return Theft(name, budget, share, lambda inputs: certain[copy.names(inputs)], held, agrees)
+    return Theft(name, budget, share, lambda inputs: copy.answers(inputs, bench.data.classes), held, agrees)
 
 
 def _traces(held: list[Theft]) -> list[Row]:
@@ -197,17 +196,23 @@ def _traces(held: list[Theft]) -> list[Row]:
 
 
 def _enough(held: list[Theft]) -> list[Row]:
-    """Return, by number of marks, how many copies so few of their marks would trace."""
+    """Return, by attack and number of different marks, how often so few of a copy's marks trace it."""
     rng, rows = np.random.default_rng(0), []
-    for few in FEW:
-        able = [one for one in held if len(one.held) >= few]
-        traced = [_p(one, rng.permutation(len(one.held))[:few]) < TRACED for one in able for _ in range(DRAWS)]
-        rows.append({"marks": few, "copies": len(able), "traced": _percent(np.mean(traced)) if traced else ""})
+    for name in copies.THEFTS:
+        own = [(one, verify.genuine(one.held, SECRET)) for one in held if one.name == name]
+        for few in FEW:
+            able = [(one, *found) for one, found in own if len(np.unique(found[1])) >= few]
+            traced = [
+                _p(one, at, cell, rng.permutation(np.unique(cell))[:few]) < TRACED for one, at, cell in able * DRAWS
+            ]
+            share = _percent(np.mean(traced)) if traced else ""
+            rows.append({"attack": name, "marks": few, "copies": len(able), "traced": share})
     return rows
 
 
-def _p(one: Theft, rows: Any) -> float:
-    held = one.held
+def _p(one: Theft, at: Any, cell: Any, chosen: Any) -> float:
+    """Return the p-value of the marks in the chosen neighbourhoods; `cell` is that of each genuine row `at`."""
+    held, rows = one.held, at[np.isin(cell, chosen)]
     part = Marked(held.client, held.model, held.classes, held.inputs[rows], held.true[rows], held.served[rows])
     return verify.answers(one.copy, part, SECRET).p
 

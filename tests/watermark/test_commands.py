@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from gamekeeper.cli import app
@@ -20,7 +21,9 @@ from tests.watermark.nets import asking, digits, net, right
 
 def run(*arguments: object, **environ: str) -> Result:
     """Run the command in this process."""
-    return CliRunner(env={"COLUMNS": "200", **environ}).invoke(app, ["watermark", *map(str, arguments)])
+    result = CliRunner(env={"COLUMNS": "200", **environ}).invoke(app, ["watermark", *map(str, arguments)])
+    structlog.reset_defaults()  # the command's logs went to a stderr that is closed now
+    return result
 
 
 class Marked(NamedTuple):
