@@ -83,7 +83,8 @@ def _bench(data: Data, *, quick: bool) -> Bench:
     plain = untrained(data, 0)
     plain.set_weights(model.get_weights())
     owned = keys.Owned(training.inputs, training.label)
-    done = embed(model, owned, SECRET, COUNT, copies.owners_foreign(data))
+    key = keys.Key(secret=SECRET, classes=data.classes, triggers=COUNT, data=keys.digest(owned.inputs))
+    done = embed(model, owned, key, copies.owners_foreign(data))
     found = triggers(SECRET, owned.inputs, data.classes, COUNT)
     innocent = [_innocent(data, number) for number in range(INNOCENT // 4 if quick else INNOCENT)]
     return Bench(

@@ -33,7 +33,8 @@ MARKS_KEY = Fernet.generate_key().decode()
 def marked(owner: Owner) -> Path:
     """Return the owner's model, marked with a key that was there before."""
     key, out = owner.folder / "own.key", owner.folder / "whole.keras"
-    keys.write(key, keys.Key(secret=bytes(range(32)), classes=10, triggers=100, data=""))
+    digest = keys.digest(keys.load(owner.data).inputs)
+    keys.write(key, keys.Key(secret=bytes(range(32)), classes=10, triggers=100, data=digest))
     result = run("embed", owner.model, "--data", owner.data, "--key", key, "--out", out)
     assert result.exit_code == 0, result.output
     assert keys.read(key).secret == bytes(range(32))
