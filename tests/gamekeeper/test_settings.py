@@ -29,6 +29,10 @@ WRONG = [
     ("GAMEKEEPER_WEBHOOK_PRIVATE", "maybe", "yes or no"),
     ("GAMEKEEPER_CHECKPOINT_SECONDS", "nan", "seconds from"),
     ("GAMEKEEPER_LOG_FORMAT", "xml", "json or console"),
+    ("GAMEKEEPER_MARK_SHARE", "0.06", "share from 0 to 0.05"),
+    ("GAMEKEEPER_MARK_SHARE", "5%", "share from 0 to 0.05"),
+    ("GAMEKEEPER_MARKS_KEY", "hunter2", "URL-safe base64"),
+    ("GAMEKEEPER_WATERMARK_SECRET", "hunter2", "32 characters or more"),
 ]
 
 
