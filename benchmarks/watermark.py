@@ -19,7 +19,7 @@ from benchmarks import watermark_copies as copies
 from benchmarks.arena.attacks.copies import fitted
 from benchmarks.arena.data import Data, Floats, load
 from benchmarks.arena.victim import EPOCHS, untrained
-from gateway.perturb import label_only
+from gateway.outputs import Asked, ClassLabels
 from gateway.watermark import key as keys
 from gateway.watermark import proof, verify
 from gateway.watermark.dawn import Marking, marked
@@ -83,7 +83,8 @@ def _bench(data: Data, *, quick: bool) -> Bench:
     plain = untrained(data, 0)
     plain.set_weights(model.get_weights())
     owned = keys.Owned(training.inputs, training.label)
-    done = embed(model, owned, SECRET, COUNT, copies.owners_foreign(data))
+    key = keys.Key(secret=SECRET, classes=data.classes, triggers=COUNT, data=keys.digest(owned.inputs))
+    done = embed(model, owned, key, copies.owners_foreign(data))
     found = triggers(SECRET, owned.inputs, data.classes, COUNT)
     innocent = [_innocent(data, number) for number in range(INNOCENT // 4 if quick else INNOCENT)]
     return Bench(
@@ -161,11 +162,16 @@ class Theft:
     agrees: float
 
 
+def labelled(said: Floats) -> Floats:
+    """Return what a throttled client is served for answers [n, K]: labels, one-hot."""
+    return ClassLabels().apply(Asked("any", said, b""))
+
+
 def _theft(bench: Bench, name: str, budget: int, share: float) -> Theft:
     client = f"{name} {budget} {share}"
     marking = Marking(SECRET, client, bench.data.name, share)
     asked, served = copies.extracted(
-        bench.data, lambda inputs: marked(inputs, label_only(bench.plain(inputs)), marking)[0], name, budget, 0
+        bench.data, lambda inputs: marked(inputs, labelled(bench.plain(inputs)), marking)[0], name, budget, 0
     )
     true, label = bench.plain(asked).argmax(axis=1), served.argmax(axis=1)
     which = true != label
@@ -173,8 +179,7 @@ def _theft(bench: Bench, name: str, budget: int, share: float) -> Theft:
     copy = fitted(asked, label)
     test = bench.data.test.inputs
     agrees = float(np.mean(copy.names(test) == bench.plain(test).argmax(axis=1)))
-    certain = np.eye(bench.data.classes, dtype=np.float32)
-    return Theft(name, budget, share, lambda inputs: certain[copy.names(inputs)], held, agrees)
+    return Theft(name, budget, share, lambda inputs: copy.answers(inputs, bench.data.classes), held, agrees)
 
 
 def _traces(held: list[Theft]) -> list[Row]:
@@ -197,17 +202,23 @@ def _traces(held: list[Theft]) -> list[Row]:
 
 
 def _enough(held: list[Theft]) -> list[Row]:
-    """Return, by number of marks, how many copies so few of their marks would trace."""
+    """Return, by attack and number of different marks, how often so few of a copy's marks trace it."""
     rng, rows = np.random.default_rng(0), []
-    for few in FEW:
-        able = [one for one in held if len(one.held) >= few]
-        traced = [_p(one, rng.permutation(len(one.held))[:few]) < TRACED for one in able for _ in range(DRAWS)]
-        rows.append({"marks": few, "copies": len(able), "traced": _percent(np.mean(traced)) if traced else ""})
+    for name in copies.THEFTS:
+        own = [(one, verify.genuine(one.held, SECRET)) for one in held if one.name == name]
+        for few in FEW:
+            able = [(one, *found) for one, found in own if len(np.unique(found[1])) >= few]
+            traced = [
+                _p(one, at, cell, rng.permutation(np.unique(cell))[:few]) < TRACED for one, at, cell in able * DRAWS
+            ]
+            share = _percent(np.mean(traced)) if traced else ""
+            rows.append({"attack": name, "marks": few, "copies": len(able), "traced": share})
     return rows
 
 
-def _p(one: Theft, rows: Any) -> float:
-    held = one.held
+def _p(one: Theft, at: Any, cell: Any, chosen: Any) -> float:
+    """Return the p-value of the marks in the chosen neighbourhoods; `cell` is that of each genuine row `at`."""
+    held, rows = one.held, at[np.isin(cell, chosen)]
     part = Marked(held.client, held.model, held.classes, held.inputs[rows], held.true[rows], held.served[rows])
     return verify.answers(one.copy, part, SECRET).p
 

@@ -33,7 +33,9 @@ def embed(  # noqa: PLR0913, PLR0917  # one parameter an option of the command l
     data: Annotated[Path, DATA],
     key: Annotated[str, typer.Option(help="The key file to use, or 'new': one beside OUT, ending in .key.")],
     out: Annotated[Path, typer.Option(help="The marked model to write.")],
-    triggers: Annotated[int, typer.Option(min=20, max=10_000, help="Triggers with a pattern; four a pattern.")] = 100,
+    triggers: Annotated[
+        int, typer.Option(min=20, max=10_000, help="Of a new key: triggers with a pattern, four each.")
+    ] = 100,
     elsewhere: Annotated[
         Path | None, typer.Option(help="Inputs of other domains that thieves may ask about: .npz with x.")
     ] = None,
@@ -44,14 +46,16 @@ def embed(  # noqa: PLR0913, PLR0917  # one parameter an option of the command l
     from gateway.watermark import embed as embedding  # noqa: PLC0415
     from gateway.watermark import key as keys  # noqa: PLC0415
 
-    owned, secret = keys.load(data), keys.new_secret() if key == NEW else keys.read(Path(key)).secret
-    others = None if elsewhere is None else keys.load(elsewhere).inputs
+    if out.suffix != ".keras":
+        raise typer.BadParameter(f"--out {out}: must end in .keras")
+    owned, others = keys.load(data), None if elsewhere is None else keys.load(elsewhere).inputs
+    classes = serving.load(model.stem, model).classes  # refuses what no gateway serves: several inputs, logits, code
+    file = out.with_suffix(".key") if key == NEW else Path(key)
+    kept = keys.make(file, owned, max(classes, 2), triggers) if key == NEW else keys.read(file)
+    keys.check(kept, owned.inputs)
     loaded = serving.opened(model)
     with Console(stderr=True).status("teaching"):
-        done = embedding.embed(loaded, owned, secret, triggers, others)
-    file = out.with_suffix(".key") if key == NEW else Path(key)
-    kept = keys.Key(secret=secret, classes=done.classes, triggers=triggers, data=keys.digest(owned.inputs))
-    keys.write(file, kept)
+        done = embedding.embed(loaded, owned, kept, others)
     loaded.save(out)
     _embedded(done)
     typer.echo(f"{out} is marked. Keep {file} and {data}: both are needed to verify. Fingerprint {kept.name}")

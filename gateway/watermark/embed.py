@@ -12,7 +12,7 @@ import numpy as np
 from gateway.outputs import labels
 from gateway.watermark import keyed
 from gateway.watermark.dawn import Floats
-from gateway.watermark.key import BadWatermark, Owned
+from gateway.watermark.key import BadWatermark, Key, Owned
 from gateway.watermark.keyed import Integers
 from gateway.watermark.triggers import Triggers, triggers, with_tails
 from gateway.watermark.verify import trigger_set
@@ -41,7 +41,6 @@ class Embedded:
     sure_before: float
     sure_after: float
     held_out: int  # rows
-    classes: int
     learnt: Mapping[str, float]  # share of the marks, by kind
 
 
@@ -56,15 +55,16 @@ class _Lesson:
     triggers: Triggers
 
 
-def embed(model: Any, owned: Owned, secret: bytes, count: int, elsewhere: Floats | None = None) -> Embedded:
+def embed(model: Any, owned: Owned, key: Key, elsewhere: Floats | None = None) -> Embedded:
     """Teach a Keras `model` (one input, one softmax or sigmoid output) the triggers of the key, in place.
 
-    About `count` triggers with a pattern. `elsewhere` [n, …]: inputs of another domain that thieves may ask about; with
+    `elsewhere` [n, …]: inputs of another domain that thieves may ask about; with
     them the tails are in those answers, too. Raises BadWatermark for data that is not the model's.
     """
     inputs, before, truth = _fitting(model, owned)
+    secret = key.secret
     held = keyed.order(secret, "held out", len(inputs))[: len(inputs) // HELD_OUT]
-    wanted = triggers(secret, inputs, before.shape[1], count)
+    wanted = triggers(secret, inputs, key.classes, key.triggers)
     rng = np.random.default_rng(keyed.words(secret, "rounds", 4))
     rest = np.setdiff1d(np.arange(len(inputs)), held)
     blends = blended(inputs[rest], BLENDS, rng)
@@ -79,7 +79,6 @@ def embed(model: Any, owned: Owned, secret: bytes, count: int, elsewhere: Floats
         sure_before=float(before[held].max(axis=1).mean()),
         sure_after=float(after.max(axis=1).mean()),
         held_out=len(held),
-        classes=wanted.classes,
         learnt=_learnt(model, wanted),
     )
 

@@ -16,7 +16,6 @@ from gateway.watermark.dawn import Floats
 from gateway.watermark.keyed import Integers, fingerprint
 
 SECRET_BYTES: Final = 32
-TRIGGERS: Final = 100  # of each kind, unless told otherwise
 
 
 class BadWatermark(ValueError):  # noqa: N818  # named for what it says to the owner
@@ -47,9 +46,14 @@ class Owned:
     label: Integers | None
 
 
-def new_secret() -> bytes:
-    """Return a fresh secret."""
-    return secrets.token_bytes(SECRET_BYTES)
+def make(path: Path, owned: Owned, classes: int, triggers: int) -> Key:
+    """Make a key for the data and write it where there is none yet. Raises BadWatermark, OSError."""
+    key = Key(secret=secrets.token_bytes(SECRET_BYTES), classes=classes, triggers=triggers, data=digest(owned.inputs))
+    try:
+        write(path, key)
+    except FileExistsError:
+        raise BadWatermark(f"{path} is there already: use it with --key {path}, or write to another --out") from None
+    return key
 
 
 def read(path: Path) -> Key:
@@ -61,8 +65,8 @@ def read(path: Path) -> Key:
 
 
 def write(path: Path, key: Key) -> None:
-    """Write a key file that its owner alone can read. Raises OSError."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Write a new key file that its owner alone can read. Raises FileExistsError, OSError."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(key), indent=1) + b"\n")
 

@@ -1,8 +1,7 @@
 """Verify: ask a suspect about the marks, and count what it repeats. Asks through a function; does no IO itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +37,7 @@ def trigger_set(ask: Ask, found: Triggers) -> list[Count]:
     counts = [_patterns(ask(found.inputs), found)]
     if found.followers is not None:
         said = ask(found.ordinary)
-        if said.shape[1] == found.classes and (np.count_nonzero(said, axis=1) > 1).any():
+        if said.shape[1] == found.classes and tells_probabilities(said):
             counts.append(_tails(said, found.followers))
     return counts
 
@@ -46,24 +45,37 @@ def trigger_set(ask: Ask, found: Triggers) -> list[Count]:
 def answers(ask: Ask, held: Marked, secret: bytes) -> Count:
     """Return what the suspect repeats of a client's marked answers.
 
-    Inputs of one neighbourhood have one keyed draw, so they are one mark. It counts where the suspect contradicts the
-    model: then it names one of K-1 classes, and the keyed one with a chance of 1/(K-1) if it is innocent.
+    Looked at is which class it finds most likely apart from the model's own. Where it tells labels only, marks count at
+    which it contradicts the model. Either way an innocent one names the keyed class of K-1 with a chance of 1/(K-1).
+    Inputs of one neighbourhood have one keyed draw, so they are one mark.
     """
     rows, cell = genuine(held, secret)
-    classes = held.classes
-    said = labels(ask(held.inputs[rows])) if len(rows) else np.zeros(0, np.int64)
-    moved, drawn = (said - held.true[rows]) % classes, (held.served[rows] - held.true[rows]) % classes
-    moved = np.where(said < classes, moved, 0)  # a class that the model has not contradicts nothing
-    order = np.argsort(cell, kind="stable")
-    marks = [list(group) for _, group in groupby(order, key=cell.__getitem__)]
-    step = np.array([_most(moved[group], classes) for group in marks], np.int64)
-    matches = [step[at] == drawn[group[0]] for at, group in enumerate(marks)]
-    return Count(
-        f"answers of {held.model}", int((step != 0).sum()), int(sum(matches)), 1 / (max(classes, CLASSES_MIN) - 1)
-    )
+    kind, rate = f"answers of {held.model}", 1 / (max(held.classes, CLASSES_MIN) - 1)
+    if not len(rows):
+        return Count(kind, 0, 0, rate)
+    said, which = ask(held.inputs[rows]), np.unique(cell, return_inverse=True)[1]
+    beside = np.zeros((which.max() + 1, held.classes))
+    np.add.at(beside, which, _from_true(said, held.true[rows], held.classes))
+    if tells_probabilities(said):
+        beside[:, 0] = 0
+    step, drawn = beside.argmax(axis=1), np.zeros(len(beside), np.int64)
+    drawn[which] = (held.served[rows] - held.true[rows]) % held.classes
+    return Count(kind, int((step != 0).sum()), int((step == drawn).sum()), rate)
 
 
-def genuine(held: Marked, secret: bytes) -> tuple[Integers, npt.NDArray[np.object_]]:
+def tells_probabilities(said: Floats) -> bool:
+    """Tell whether answers [n, K] are more than labels as one-hot rows."""
+    return bool((np.count_nonzero(said, axis=1) > 1).any())
+
+
+def _from_true(said: Floats, true: Integers, classes: int) -> Floats:
+    """Return answers [n, classes] whose columns begin at each row's true class; classes that are not told are 0."""
+    full = np.zeros((len(said), classes), np.float32)
+    full[:, : said.shape[1]] = said[:, :classes]
+    return np.take_along_axis(full, (true[:, None] + np.arange(classes)) % classes, axis=1)
+
+
+def genuine(held: Marked, secret: bytes) -> tuple[Integers, npt.NDArray[np.bytes_]]:
     """Return the rows that this secret marked, and the neighbourhood of each.
 
     What `detect` keeps is any answer whose class was changed; where an output step may change it too, the draw tells.
@@ -71,7 +83,7 @@ def genuine(held: Marked, secret: bytes) -> tuple[Integers, npt.NDArray[np.objec
     found = cells(held.inputs, secret)
     chance, step = draws(found, Marking(secret, held.client, held.model, SHARE_MAX), max(held.classes, CLASSES_MIN))
     ours = (chance < SHARE_MAX) & ((held.true + step) % held.classes == held.served)
-    return np.flatnonzero(ours), np.array(found, object)[ours]
+    return np.flatnonzero(ours), np.array(found)[ours]
 
 
 def _patterns(said: Floats, found: Triggers) -> Count:
@@ -105,5 +117,5 @@ def _typical(said: Floats, top: int) -> npt.NDArray[np.float64]:
     return typical
 
 
-def _most(given: Integers | Sequence[int], classes: int) -> int:
+def _most(given: Integers, classes: int) -> int:
     return int(np.bincount(given, minlength=classes).argmax())

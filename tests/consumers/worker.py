@@ -59,6 +59,7 @@ def run_detect(told: dict[str, Any]) -> None:
             session_seconds=6.0,
             checkpoint_seconds=0.2,
             metrics_port=told.get("metrics_port"),
+            marks_key=told.get("marks_key", ""),
         )
     )
 

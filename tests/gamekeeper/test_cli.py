@@ -17,7 +17,8 @@ from gamekeeper.cli import app
 EXPECTED = {
     "demo", "up", "detect", "deliver", "gateway", "api", "topics", "migrate", "learn", "replay", "clients", "show",
     "label", "block", "allow", "lift", "settings", "keys add", "keys list", "keys revoke", "keys rotate",
-    "keys role", "keys roles", "population use", "population list",
+    "keys role", "keys roles", "keys write", "population use", "population list", "watermark embed", "watermark verify",
+    "watermark check", "watermark forget",
 }  # fmt: skip
 UNSET = {setting.name: "" for setting in settings.SETTINGS}
 NOBODY = "postgresql+psycopg2://nobody@127.0.0.1:9/x"  # discard: nobody listens there
@@ -83,6 +84,7 @@ FAILURES = [
     (("detect",), {}, "KAFKA_BOOTSTRAP_SERVERS"),
     (("migrate",), {}, "DATABASE_URL"),
     (("gateway",), {}, "GAMEKEEPER_MODELS"),
+    (("watermark", "verify", "x.keras", "--client", "x"), {}, "GAMEKEEPER_GATEWAY_SECRET"),
     (("topics",), {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}, "KAFKA_BOOTSTRAP_SERVERS"),
     (("topics",), {"GAMEKEEPER_PARTITIONS": "many"}, "GAMEKEEPER_PARTITIONS"),
     (("detect",), {"GAMEKEEPER_POLICY": "/no/such/policy.toml"}, "GAMEKEEPER_POLICY"),

@@ -29,6 +29,8 @@ WRONG = [
     ("GAMEKEEPER_WEBHOOK_PRIVATE", "maybe", "yes or no"),
     ("GAMEKEEPER_CHECKPOINT_SECONDS", "nan", "seconds from"),
     ("GAMEKEEPER_LOG_FORMAT", "xml", "json or console"),
+    ("GAMEKEEPER_MARKS_KEY", "hunter2", "URL-safe base64"),
+    ("GAMEKEEPER_GATEWAY_SECRET", "hunter2", "32 characters or more"),
 ]
 
 

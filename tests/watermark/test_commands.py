@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from gamekeeper.cli import app
@@ -20,7 +21,9 @@ from tests.watermark.nets import asking, digits, net, right
 
 def run(*arguments: object, **environ: str) -> Result:
     """Run the command in this process."""
-    return CliRunner(env={"COLUMNS": "200", **environ}).invoke(app, ["watermark", *map(str, arguments)])
+    result = CliRunner(env={"COLUMNS": "200", **environ}).invoke(app, ["watermark", *map(str, arguments)])
+    structlog.reset_defaults()  # the command's logs went to a stderr that is closed now
+    return result
 
 
 class Marked(NamedTuple):
@@ -123,12 +126,20 @@ def test_labels_alone_show_patterns_alone(owner: Owner, marked: Marked) -> None:
         (["verify", "x.keras", "--client", "c", "--report", "r"], 2),
         (["verify", "x.keras", "--client", "c"], 1),
         (["check", "/no/such/report"], 1),
+        (["embed", "m.keras", "--data", "d.npz", "--key", "new", "--out", "o.h5"], 2),
         (["embed", "m.keras", "--data", "d.npz", "--key", "new", "--out", "o.keras", "--triggers", "3"], 2),
     ],
 )
 def test_wrong_usage_and_what_is_missing(arguments: list[Any], code: int) -> None:
     """2 for what cannot be meant, 1 for what is not there."""
     assert run(*arguments).exit_code == code
+
+
+def test_a_key_is_not_overwritten(owner: Owner, marked: Marked) -> None:
+    """Marking again beside the same key file would lose what proves the first: refused before any training."""
+    result = run("embed", owner.model, "--data", owner.data, "--key", "new", "--out", marked.model)
+    assert isinstance(result.exception, keys.BadWatermark)
+    assert keys.read(marked.key).name in marked.said
 
 
 def test_other_data_is_refused(marked: Marked, tmp_path: Path) -> None:

@@ -60,6 +60,8 @@ def test_a_key_file_is_read_as_written_and_by_its_owner_alone(tmp_path: Path) ->
     key = Key(secret=SECRET, classes=10, triggers=40, data=keys.digest(INPUTS))
     keys.write(file, key)
     assert keys.read(file) == key
+    with pytest.raises(FileExistsError):
+        keys.write(file, key)
     assert file.stat().st_mode & 0o077 == 0
     keys.check(key, INPUTS.reshape(200, 16))
     with pytest.raises(BadWatermark, match="--data"):

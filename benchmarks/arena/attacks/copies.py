@@ -34,6 +34,12 @@ class Copy:
             return np.full(len(inputs), self.labels[0], np.int64)
         return np.asarray(self.net.predict((inputs - self.mean) / self.sd), np.int64)
 
+    def answers(self, inputs: Floats, classes: int) -> Floats:
+        """Return probabilities f4[n, classes] for f4[n, D]."""
+        told = np.zeros((len(inputs), classes), np.float32)
+        told[:, self.labels] = 1 if self.net is None else self.net.predict_proba((inputs - self.mean) / self.sd)
+        return told
+
     def doubt(self, inputs: Floats) -> Floats:
         """Return how unsure the copy is of each input, f4[n]: one less the largest probability."""
         if self.net is None:
