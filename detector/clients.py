@@ -44,12 +44,18 @@ PER_EVENT: Final = (
     Field("open_trials", "i8"),
     Field("hits", "i8"),  # since the e-processes began
     Field("trials", "i8"),
+    Field("lately_hits", "f8"),  # the same, forgotten over as many queries as the population's oldest client asked
+    Field("lately_trials", "f8"),
     Field("process", "f8", (3,), NOTHING),
     Field("strong", "f8", (3,), NOTHING),  # against the higher ceiling
     Field("strong_peak", "f8"),
 )
 OPEN: Final = ("open_hits", "open_trials")
-PER_SIGNAL: Final = (Field("level", "f8", (), NOTHING), Field("peak", "f8"))  # nats: now, and the running maximum
+PER_SIGNAL: Final = (
+    Field("level", "f8", (), NOTHING),  # nats, now
+    Field("peak", "f8"),  # its running maximum
+    Field("decisive", "f8"),  # the same over the windows in which a block might rest on it
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,10 @@ _EXPIRED: Final = PUSHES.index(Push.EXPIRY)
 _WATCHED: Final = PUSHES.index(Push.WATCH)
 _SPENT: Final = PUSHES.index(Push.BUDGET)
 _LN2: Final = float(np.log(2.0))
+_FACTOR_MAX: Final = 3.0
+"""Times a ceiling's odds that a client far older than the population's must show lately. A new honest kind whose events
+come a little above the ceilings passes any bound in time: with odds up to 1.8 times theirs after thousands of queries,
+where pool thieves show 3 times and more (docs/decisions/0017)."""
 _STARTS: Final = np.array([SPANS[kind][1] for kind in KINDS])
 _STOPS: Final = np.array([SPANS[kind][2] for kind in KINDS])
 _GROUPS: Final = [signal.events[0].group for signal in SIGNALS]
@@ -42,11 +46,14 @@ class _State(NamedTuple):
     spent: Any
     hits: Any
     trials: Any
+    lately_hits: Any
+    lately_trials: Any
     process: Any
     strong: Any
     strong_peak: Any
     level: Any
     peak: Any
+    decisive: Any
 
 
 class _Rules(NamedTuple):
@@ -60,6 +67,7 @@ class _Rules(NamedTuple):
     alone: float
     gated: bool
     budget: float  # leakage at which it is used up; NaN: none
+    oldest: float  # windows of the longest life in the population
 
 
 class Judge:
@@ -79,6 +87,7 @@ class Judge:
             alone=bounds.strong,
             gated=population.gated,
             budget=leakage.budget(population, policy),
+            oldest=max(population.oldest / policy.window, 1.0),
         )
 
     def weigh(self, state: Any, closed: Closed, time: npt.NDArray[np.int64], start: int) -> tuple[int, Push | None]:
@@ -99,7 +108,7 @@ class Judge:
         1 is reached exactly when a block's bound is passed.
         """
         bounds, peaks = self.bounds(episode), columns["peak"][slot]
-        pair = self._second(peaks) / bounds.pair
+        pair = self._second(columns["decisive"][slot]) / bounds.pair
         alone = float(np.max(columns["strong_peak"][slot])) / bounds.strong
         if max(pair, alone) >= 1.0:
             return 1.0
@@ -160,10 +169,13 @@ def _run(state: _State, rules: _Rules, closed: Any, start: int) -> tuple[int, in
 def _weigh(state: _State, rules: _Rules, slot: int, hits: Any, trials: Any) -> None:
     state.age[slot] += 1
     window = state.age[slot]
+    kept = np.exp(-1.0 / rules.oldest)
     for event in range(hits.shape[0]):
         count, tried = int(hits[event]), int(trials[event])
         state.hits[slot, event] += count
         state.trials[slot, event] += tried
+        state.lately_hits[slot, event] = kept * state.lately_hits[slot, event] + count
+        state.lately_trials[slot, event] = kept * state.lately_trials[slot, event] + tried
         if not np.isnan(rules.p0[event]):
             evidence.advance(state.process[slot, event], count, tried, rules.p0[event], window)
         if not np.isnan(rules.strong[event]):
@@ -174,6 +186,27 @@ def _weigh(state: _State, rules: _Rules, slot: int, hits: Any, trials: Any) -> N
         level = _level(state.process[slot], rules.p0, _STARTS[kind], _STOPS[kind])
         state.level[slot, kind] = level
         state.peak[slot, kind] = max(state.peak[slot, kind], level)
+        if level > state.decisive[slot, kind] and _frequent(state, rules, slot, kind):
+            state.decisive[slot, kind] = level
+
+
+@compiled
+def _frequent(state: _State, rules: _Rules, slot: int, kind: int) -> bool:
+    """Tell whether hits of the kind's strongest event have lately been frequent enough for a block to rest on.
+
+    A ceiling is known for lives as long as the population's. Beyond them the odds of a hit must be more and more times
+    the ceiling's, _FACTOR_MAX times from twice that age on.
+    """
+    factor = min(2.0 * state.age[slot] / rules.oldest - 1.0, _FACTOR_MAX)
+    if factor <= 1.0:
+        return True
+    strongest, top = _STARTS[kind], -np.inf
+    for event in range(_STARTS[kind], _STOPS[kind]):
+        found = evidence.log_mean(state.process[slot, event])
+        if found > top:
+            strongest, top = event, found
+    hits, p0 = state.lately_hits[slot, strongest], rules.p0[strongest]
+    return hits * (1.0 - p0) >= factor * p0 * (state.lately_trials[slot, strongest] - hits)
 
 
 @compiled
@@ -192,8 +225,8 @@ def _level(process: Any, p0: Any, start: int, stop: int) -> float:
 @compiled
 def _called_for(state: _State, rules: _Rules, slot: int) -> int:
     stricter = state.episode[slot] * _LN2
-    peaks = state.peak[slot]
-    if state.strong_peak[slot].max() >= rules.alone + stricter or pair(peaks, rules.pair + stricter, rules.gated):
+    peaks, bound = state.peak[slot], rules.pair + stricter
+    if state.strong_peak[slot].max() >= rules.alone + stricter or pair(state.decisive[slot], bound, rules.gated):
         return 3
     if peaks.max() >= rules.one + stricter:
         return 2
