@@ -69,7 +69,7 @@ def workshop(data: Data, seed: int, patience: float = 1.0, *, wide: bool = False
 
 
 def steps(count: int) -> int:
-    """Return after how many batches a copy of so many answers no longer gains, as tried on MNIST and traffic signs."""
+    """Return how many batches a copy of so many answers is trained with; four times as many are tried beside it."""
     return int(np.clip(27 * np.sqrt(count), 300, 1_600))
 
 

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from benchmarks.defended.catalogue import DEFENCES, FLOOR, UNDEFENDED
+from benchmarks.defended.study import TRICKED, TRIED
 
 Rows: TypeAlias = Sequence[dict[str, Any]]
 Cell: TypeAlias = tuple[str, int]
@@ -23,6 +24,7 @@ def tables(found: dict[str, Any]) -> list[Table]:
         _worth("% of test inputs that the copy gets right", plain, "accuracy"),
         _shares(plain),
         _tricks(found["taken"]),
+        _best(found["taken"]),
         _costs(found["costs"]),
         _limits(found["limits"]),
     ]
@@ -73,14 +75,15 @@ def _shares(rows: Rows) -> Table:
 
 
 def _tricks(rows: Rows) -> Table:
-    tricked = [row for row in rows if row["trick"]]
+    own = [row for row in rows if row["attack"] == TRICKED]
+    tricked = [row for row in own if row["trick"]]
     budgets = sorted({row["budget"] for row in tricked})
-    title = "knockoff by thieves who know the defence: % agreement (points gained over taking answers as they are)"
+    title = f"{TRICKED} by thieves who know the defence: % agreement (points gained over taking answers as they are)"
     table = _table(title, "defence|trick|asked", [f"{budget:,}" for budget in budgets])
     for defence, trick in dict.fromkeys((row["defence"], row["trick"]) for row in tricked):
-        own = [row for row in rows if row["defence"] == defence and row["attack"] == tricked[0]["attack"]]
-        asks = next(row["asked"] / row["budget"] for row in own if row["trick"] == trick)
-        gains = (_gain(own, trick, budget) for budget in budgets)
+        held = [row for row in own if row["defence"] == defence]
+        asks = next(row["asked"] / row["budget"] for row in held if row["trick"] == trick)
+        gains = (_gain(held, trick, budget) for budget in budgets)
         table.add_row(defence, trick, f"{asks:.0f} x budget", *gains)
     return table
 
@@ -88,6 +91,24 @@ def _tricks(rows: Rows) -> Table:
 def _gain(rows: Rows, trick: str, budget: int) -> str:
     after, before = (mean(rows, "agreement", trick=name, budget=budget) for name in (trick, ""))
     return "" if after is None or before is None else f"{100 * after:.1f} ({100 * (after - before):+.1f})"
+
+
+def _best(rows: Rows) -> Table:
+    """Return what the best thief has who asks no more than the budget."""
+    known = [row for row in rows if row["attack"] == TRICKED and row["trick"] not in TRIED]
+    own = [row for row in known if row["asked"] <= row["budget"]]
+    budgets = sorted({row["budget"] for row in own})
+    title = f"{TRICKED} by the best of these thieves who asks no more than the budget: % agreement"
+    table = _table(title, "defence", [f"{budget:,}" for budget in budgets])
+    for defence in dict.fromkeys(row["defence"] for row in own):
+        table.add_row(defence, *(_most([row for row in own if row["defence"] == defence], at) for at in budgets))
+    return table
+
+
+def _most(rows: Rows, budget: int) -> str:
+    found = {row["trick"]: mean(rows, "agreement", trick=row["trick"], budget=budget) or 0.0 for row in rows}
+    trick = max(found, key=lambda name: found[name])
+    return f"{100 * found[trick]:.1f} ({trick or 'as served'})"
 
 
 def _costs(rows: Rows) -> Table:
