@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import detection, gateway, leakage, replay, watermark
+from benchmarks import defences, detection, gateway, leakage, replay, watermark
 
 Result: TypeAlias = dict[str, Any]
 _FILE_WIDTH = 140  # columns, where the output is no terminal that says its own
@@ -46,6 +46,7 @@ class Benchmark:
 
 
 REGISTRY: dict[str, Benchmark] = {
+    "defences": Benchmark(defences.options, defences.run, defences.tables),
     "detection": Benchmark(detection.options, detection.run, detection.tables),
     "gateway": Benchmark(gateway.options, gateway.run),
     "leakage": Benchmark(leakage.options, leakage.run),

@@ -206,7 +206,7 @@ def _frequent(state: _State, rules: _Rules, slot: int, kind: int) -> bool:
         if found > top:
             strongest, top = event, found
     hits, p0 = state.lately_hits[slot, strongest], rules.p0[strongest]
-    return hits * (1.0 - p0) >= factor * p0 * (state.lately_trials[slot, strongest] - hits)
+    return bool(hits * (1.0 - p0) >= factor * p0 * (state.lately_trials[slot, strongest] - hits))
 
 
 @compiled

@@ -1,6 +1,6 @@
 """Victims: the Keras models that are worth stealing, one architecture for images and one for tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,8 +19,8 @@ _CHECKPOINTS: Final = (0.15, 0.4, 0.7)  # of the training, whose answers HODA co
 class Victim:
     """A trained model: `forward` answers f4[n, D] with probabilities f4[n, K]; `earlier` are states of its training."""
 
-    forward: Any
-    earlier: Sequence[Any]
+    forward: Callable[[Floats], Floats]
+    earlier: Sequence[Callable[[Floats], Floats]]
     accuracy: float  # on the part `test`
 
     def ask(self, inputs: Floats) -> Floats:
@@ -95,13 +95,14 @@ def _mlp(keras: Any, data: Data) -> Any:
     )
 
 
-def _compiled(model: Any, data: Data) -> Any:
+def _compiled(model: Any, data: Data) -> Callable[[Floats], Floats]:
     import tensorflow as tf  # noqa: PLC0415  # loaded already, by whoever trained
 
     signature = [tf.TensorSpec((None, int(np.prod(data.shape))), tf.float32)]
-    return tf.function(lambda inputs: model(inputs, training=False), input_signature=signature)
+    compiled = tf.function(lambda inputs: model(inputs, training=False), input_signature=signature)
+    return lambda inputs: np.asarray(compiled(inputs), np.float32)
 
 
-def _in_chunks(forward: Any, inputs: Floats) -> Floats:
-    parts = [forward(inputs[at : at + CHUNK]).numpy() for at in range(0, len(inputs), CHUNK)]
-    return np.concatenate(parts).astype(np.float32)
+def _in_chunks(forward: Callable[[Floats], Floats], inputs: Floats) -> Floats:
+    parts = [forward(inputs[at : at + CHUNK]) for at in range(0, len(inputs), CHUNK)]
+    return np.concatenate(parts)
