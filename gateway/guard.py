@@ -18,6 +18,7 @@ from gateway.querylog import QueryLog
 from gateway.settings import THROTTLE, GatewaySettings, Rate
 from gateway.status import WAITING_MAX, Reporter
 from gateway.table import DecisionTable
+from gateway.watermark.dawn import Marking
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,9 @@ class Guard:
 def guarding(
     settings: GatewaySettings, model_of: Callable[[str], str | None], open_paths: frozenset[str] = frozenset()
 ) -> Guard:
-    """Return a guard, not started yet. Raises BadKey, OSError for a key file that cannot be read."""
+    """Return a guard, not started yet. Raises BadKey, BadMarking, OSError for a key file that cannot be read."""
+    if settings.mark_share:
+        Marking(settings.watermark_secret, "", "", settings.mark_share)  # what is wrong shows now, not at a query
     rules = Rules(
         model_of=model_of,
         open_paths=open_paths,
