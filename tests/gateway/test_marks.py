@@ -65,7 +65,7 @@ def test_wrong_marking_stops_the_gateway_before_it_serves(alone: GatewaySettings
     """A share too large, or no secret to choose by: said at the start, in one line."""
     settings = replace(alone, **{"mark_share": 0.05, "watermark_secret": SECRET, **wrong})
     with pytest.raises(BadMarking, match="mark: "):
-        guarding(settings, {}.get)
+        guarding(settings, lambda _: None)
 
 
 def test_the_log_tells_marks_from_other_answers() -> None:
