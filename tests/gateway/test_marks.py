@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +10,15 @@ import pytest
 from consumers.marks import found
 from detector.decision import Action
 from detector.wire import RawRecord
+<<<<<<< HEAD
 from gateway.policy import parse
+=======
+from gateway.guard import guarding
+>>>>>>> mark
 from gateway.querylog import Answer, encode
 from gateway.settings import GatewaySettings
 from gateway.table import Asker
-from gateway.watermark.dawn import Marking, marked
+from gateway.watermark.dawn import BadMarking, Marking, marked
 from tests.gateway.build import BOB, Running, decision, images, serving
 
 SECRET = b"0123456789abcdef"
@@ -58,6 +63,14 @@ def test_by_default_nothing_is_marked(alone: GatewaySettings) -> None:
         true = np.argmax(running.ask(ROWS, BOB).json()["predictions"], axis=1)
         running.parts.guard.table.apply(decision(action=Action.THROTTLE))
         assert np.array_equal(np.argmax(running.ask(ROWS).json()["predictions"], axis=1), true)
+
+
+@pytest.mark.parametrize("wrong", [{"watermark_secret": b""}, {"mark_share": 0.2}])
+def test_wrong_marking_stops_the_gateway_before_it_serves(alone: GatewaySettings, wrong: dict[str, Any]) -> None:
+    """A share too large, or no secret to choose by: said at the start, in one line."""
+    settings = replace(alone, **{"mark_share": 0.05, "watermark_secret": SECRET, **wrong})
+    with pytest.raises(BadMarking, match="mark: "):
+        guarding(settings, lambda _: None)
 
 
 def test_the_log_tells_marks_from_other_answers() -> None:
