@@ -20,7 +20,7 @@ from gateway.refusals import RefusalLog
 from gateway.settings import GatewaySettings
 from gateway.status import WAITING_MAX, Reporter
 from gateway.table import DecisionTable
-from gateway.watermark.dawn import Marking
+from gateway.watermark.dawn import SECRET_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +141,12 @@ def guarding(
     open_paths: frozenset[str] = frozenset(),
     told_of: Callable[[str], str | None] = lambda _path: None,
 ) -> Guard:
-<<<<<<< HEAD
     """Return a guard, not started yet. Raises BadPolicy, BadIssuer, BadStore; BadKey, OSError of a key file."""
     policy = settings.policy
-    if policy.keyed and not settings.secret:
-        raise BadPolicy("gateway policy: its noise, marks or ensembles need a secret; set GAMEKEEPER_GATEWAY_SECRET")
-=======
-    """Return a guard, not started yet. Raises BadKey, BadMarking, OSError for a key file that cannot be read."""
-    if settings.mark_share:
-        Marking(settings.watermark_secret, "", "", settings.mark_share)  # what is wrong shows now, not at a query
->>>>>>> mark
+    if policy.keyed and len(settings.secret) < SECRET_BYTES:
+        raise BadPolicy(
+            "gateway policy: its noise, marks or ensembles need a long secret: set GAMEKEEPER_GATEWAY_SECRET"
+        )
     rules = Rules(
         model_of=model_of,
         told_of=told_of,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,15 +9,12 @@ import pytest
 from consumers.marks import found
 from detector.decision import Action
 from detector.wire import RawRecord
-<<<<<<< HEAD
-from gateway.policy import parse
-=======
 from gateway.guard import guarding
->>>>>>> mark
+from gateway.policy import BadPolicy, parse
 from gateway.querylog import Answer, encode
 from gateway.settings import GatewaySettings
 from gateway.table import Asker
-from gateway.watermark.dawn import BadMarking, Marking, marked
+from gateway.watermark.dawn import Marking, marked
 from tests.gateway.build import BOB, Running, decision, images, serving
 
 SECRET = b"0123456789abcdef"
@@ -65,11 +61,11 @@ def test_by_default_nothing_is_marked(alone: GatewaySettings) -> None:
         assert np.array_equal(np.argmax(running.ask(ROWS).json()["predictions"], axis=1), true)
 
 
-@pytest.mark.parametrize("wrong", [{"watermark_secret": b""}, {"mark_share": 0.2}])
-def test_wrong_marking_stops_the_gateway_before_it_serves(alone: GatewaySettings, wrong: dict[str, Any]) -> None:
-    """A share too large, or no secret to choose by: said at the start, in one line."""
-    settings = replace(alone, **{"mark_share": 0.05, "watermark_secret": SECRET, **wrong})
-    with pytest.raises(BadMarking, match="mark: "):
+@pytest.mark.parametrize("secret", [b"", b"short"])
+def test_marks_need_a_secret_before_anything_is_served(alone: GatewaySettings, secret: bytes) -> None:
+    """Marks that anyone could foresee prove nothing: said at the start, in one line."""
+    settings = replace(alone, policy=parse(FAST + "mark = 0.05"), secret=secret)
+    with pytest.raises(BadPolicy, match="GAMEKEEPER_GATEWAY_SECRET"):
         guarding(settings, lambda _: None)
 
 
