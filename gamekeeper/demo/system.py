@@ -25,7 +25,7 @@ from gamekeeper.settings import Settings, environment
 from gamekeeper.supervisor import Spec, Supervisor
 
 _READY_SECONDS = 90.0
-_LEARN_SECONDS = 120.0
+_LEARN_SECONDS = 600.0
 _ADOPT_SECONDS = 30.0
 _POLL = 0.2  # s between two looks at something that takes a while
 _WHO = Said(who="gamekeeper demo", why="demo")
