@@ -12,6 +12,7 @@ from detector.geometry import Floats
 VIEW_CLIP = np.float32(1e4)  # scaled inputs beyond it are cut: no infinity may reach a distance
 FOLD_CLIP = np.float32(8.0)  # standard deviations at which a table's column stops counting
 COORD_LIMIT = 32_767  # int16
+TILE, TILE_ROWS = 64, 32  # columns of a matrix and rows that are multiplied together
 
 
 @compiled
@@ -27,15 +28,31 @@ def scaled(inputs: Floats, offset: Floats, scale: Floats) -> Floats:
 
 @compiled
 def projected(rows: Floats, matrix: Floats) -> Floats:
-    """Return rows @ matrix, summed over the columns of `rows` from first to last; f4[n, k]."""
+    """Return rows @ matrix, summed over the columns of `rows` from first to last; f4[n, k].
+
+    A tile of the matrix serves several rows while it is in the nearest cache; the order of no sum depends on it.
+    """
     out = np.zeros((rows.shape[0], matrix.shape[1]), np.float32)
-    for row in range(rows.shape[0]):
-        for column in range(rows.shape[1]):
-            value = rows[row, column]
-            if value != 0:
-                for to in range(matrix.shape[1]):
-                    out[row, to] += value * matrix[column, to]
+    for first in range(0, rows.shape[0], TILE_ROWS):
+        for left in range(0, rows.shape[1], TILE):
+            for row in range(first, min(first + TILE_ROWS, rows.shape[0])):
+                _add(rows[row, left : left + TILE], matrix[left : left + TILE], out[row])
     return out
+
+
+@compiled
+def _add(part: Floats, tile: Floats, out: Floats) -> None:
+    """Add part @ tile, four terms of each sum at a time, one after the other; four zeros change no sum."""
+    fours = part.shape[0] // 4 * 4
+    for at in range(0, fours, 4):
+        one, two, three, four = part[at], part[at + 1], part[at + 2], part[at + 3]
+        if one != 0 or two != 0 or three != 0 or four != 0:
+            for to in range(out.shape[0]):
+                last = out[to] + one * tile[at, to] + two * tile[at + 1, to]
+                out[to] = last + three * tile[at + 2, to] + four * tile[at + 3, to]
+    for at in range(fours, part.shape[0]):
+        for to in range(out.shape[0]):
+            out[to] += part[at] * tile[at, to]
 
 
 @compiled
@@ -96,44 +113,103 @@ def folded(columns: Floats, bucket: np.ndarray, sign: Floats, width: int) -> Flo
 
 @compiled
 def contrast(pixels: Floats) -> Floats:
-    """Return the standard deviation of each row; f4[n]."""
+    """Return the standard deviation of each row; f4[n]. Four rows side by side: one sum alone waits for itself."""
     out = np.empty(pixels.shape[0], np.float32)
-    for row in range(pixels.shape[0]):
-        total, square = 0.0, 0.0
-        for pixel in range(pixels.shape[1]):
-            total += pixels[row, pixel]
-        mean = total / pixels.shape[1]
-        for pixel in range(pixels.shape[1]):
-            square += (pixels[row, pixel] - mean) ** 2
-        out[row] = np.sqrt(square / pixels.shape[1])
+    last = pixels.shape[0] - 1
+    for row in range(0, pixels.shape[0], 4):
+        _spreads(pixels, (row, min(row + 1, last), min(row + 2, last), min(row + 3, last)), out)
     return out
 
 
 @compiled
-def roughness(planes: np.ndarray) -> Floats:
-    """Return mean |x - blur3x3(x)| of images f4[n, H, W, channels]; beyond the edge the nearest pixel counts."""
-    count, height, width, channels = planes.shape
+def _spreads(pixels: Floats, rows: tuple[int, int, int, int], out: Floats) -> None:
+    one, two, three, four = rows
+    count = pixels.shape[1]
+    sum_1, sum_2, sum_3, sum_4 = 0.0, 0.0, 0.0, 0.0
+    for pixel in range(count):
+        sum_1 += pixels[one, pixel]
+        sum_2 += pixels[two, pixel]
+        sum_3 += pixels[three, pixel]
+        sum_4 += pixels[four, pixel]
+    mean_1, mean_2, mean_3, mean_4 = sum_1 / count, sum_2 / count, sum_3 / count, sum_4 / count
+    sum_1, sum_2, sum_3, sum_4 = 0.0, 0.0, 0.0, 0.0
+    for pixel in range(count):
+        sum_1 += (pixels[one, pixel] - mean_1) ** 2
+        sum_2 += (pixels[two, pixel] - mean_2) ** 2
+        sum_3 += (pixels[three, pixel] - mean_3) ** 2
+        sum_4 += (pixels[four, pixel] - mean_4) ** 2
+    out[one], out[two] = np.sqrt(sum_1 / count), np.sqrt(sum_2 / count)
+    out[three], out[four] = np.sqrt(sum_3 / count), np.sqrt(sum_4 / count)
+
+
+@compiled
+def roughness(pixels: Floats, height: int, width: int, channels: int, first: bool) -> Floats:
+    """Return mean |x - blur3x3(x)| of images f4[n, H * W * channels]; beyond the edge the nearest pixel counts.
+
+    `first`: channels come before rows and columns. Source: own; a row of neighbours at a time, summed pixel by pixel.
+    """
+    count, stride = pixels.shape[0], (width + 2) * channels
     out = np.empty(count, np.float32)
-    for image in range(count):
-        total = 0.0
-        for y in range(height):
-            for x in range(width):
-                total += _departure(planes[image], y, x)
-        out[image] = total / (height * width * channels)
+    padded = np.empty((height + 2) * stride)
+    apart = np.zeros((4, height * stride))
+    for image in range(0, count, 4):
+        some = min(4, count - image)
+        for at in range(some):
+            _pad(pixels[image + at], (height, width, channels, first), padded)
+            _depart(padded, stride, channels, apart[at, : height * stride - 2 * channels])
+        _add_up(apart, (height, width, channels), out[image : image + some])
     return out
 
 
 @compiled
-def _departure(plane: np.ndarray, y: int, x: int) -> float:
-    height, width, channels = plane.shape
-    total = 0.0
-    for channel in range(channels):
-        around = 0.0
-        for down in range(-1, 2):
-            for right in range(-1, 2):
-                around += plane[min(max(y + down, 0), height - 1), min(max(x + right, 0), width - 1), channel]
-        total += abs(plane[y, x, channel] - around / 9.0)
-    return total
+def _pad(pixels: Floats, sizes: tuple[int, int, int, bool], padded: np.ndarray) -> None:
+    """Lay an image out row by row, channels last, with its edge repeated."""
+    height, width, channels, first = sizes
+    right, down, next_channel = (1, width, height * width) if first else (channels, width * channels, 1)
+    to = 0
+    for y in range(-1, height + 1):
+        above = min(max(y, 0), height - 1) * down
+        for x in range(-1, width + 1):
+            pixel = above + min(max(x, 0), width - 1) * right
+            for channel in range(channels):
+                padded[to] = pixels[pixel + channel * next_channel]
+                to += 1
+
+
+@compiled
+def _depart(padded: np.ndarray, stride: int, channels: int, out: np.ndarray) -> None:
+    """Write |x - mean of the nine around it|; the nine are added from upper left to lower right."""
+    count = out.shape[0]
+    for down in range(3):
+        row = padded[down * stride :]
+        left, middle, right = row[:count], row[channels : channels + count], row[2 * channels : 2 * channels + count]
+        if down == 0:
+            out[:] = 0.0
+        for at in range(count):
+            out[at] = out[at] + left[at] + middle[at] + right[at]
+    itself = padded[stride + channels :]
+    for at in range(count):
+        out[at] = abs(itself[at] - out[at] / 9.0)
+
+
+@compiled
+def _add_up(apart: np.ndarray, sizes: tuple[int, int, int], out: Floats) -> None:
+    """Write the means of up to four images, side by side: one sum alone waits for itself."""
+    height, width, channels = sizes
+    stride = (width + 2) * channels
+    sum_1, sum_2, sum_3, sum_4 = 0.0, 0.0, 0.0, 0.0
+    for y in range(height):
+        for x in range(y * stride, y * stride + width * channels, channels):
+            of_1, of_2, of_3, of_4 = 0.0, 0.0, 0.0, 0.0
+            for at in range(x, x + channels):
+                of_1 += apart[0, at]
+                of_2 += apart[1, at]
+                of_3 += apart[2, at]
+                of_4 += apart[3, at]
+            sum_1, sum_2, sum_3, sum_4 = sum_1 + of_1, sum_2 + of_2, sum_3 + of_3, sum_4 + of_4
+    sums = (sum_1, sum_2, sum_3, sum_4)
+    for image in range(out.shape[0]):
+        out[image] = sums[image] / (height * width * channels)
 
 
 @compiled

@@ -155,17 +155,18 @@ def scales(population: Population) -> Scales:
 
 @compiled
 def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations) -> None:
+    ways = (np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32))
     for row in range(asked.slot.shape[0]):
         if asked.has_input[row]:
-            _take(ring, asked, scales, out, row)
+            _take(ring, (asked, row), scales, out, ways)
 
 
 @compiled
-def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) -> None:
+def _take(ring: Ring, query: Any, scales: Scales, out: Relations, ways: Any) -> None:
+    asked, row = query
     slot = asked.slot[row]
-    far = np.empty(SLOTS, np.float32)
-    near = search(ring, asked, row, far)
-    _look_between(ring, asked, (scales.coords, far), out, row)
+    near = search(ring, asked, row, ways)
+    _look_between(ring, asked, (scales.coords, ways[0]), out, row)
     radius = scales.r * asked.sc[row]
     out.dflip[row] = near.dflip
     out.dmin[row] = near.dmin
@@ -265,8 +266,10 @@ def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
     if to >= SLOTS - RECENT:
         return
     to += RECENT
-    ring.z[slot, :, to] = ring.z[slot, :, place]
-    ring.ux[slot, :, to] = ring.ux[slot, :, place]
+    for axis in range(SKETCH):
+        ring.z[slot, axis, to] = ring.z[slot, axis, place]
+    for axis in range(SCENE):
+        ring.ux[slot, axis, to] = ring.ux[slot, axis, place]
     ring.c[slot, to] = ring.c[slot, place]
     ring.label[slot, to] = ring.label[slot, place]
     ring.ordinal[slot, to] = ring.ordinal[slot, place]

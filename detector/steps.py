@@ -29,6 +29,7 @@ NUMERIC_MODAL: Final = 0.75
 COLUMNS_MIN: Final = 4  # columns that must move alike: an analysis varies one or two, and small whole numbers recur
 ALIKE: Final = 0.02  # of a size: a thief estimates the scale that we learnt
 MOST: Final = 32_767  # int16
+ONE_WAY: Final = 0.6  # of the differences: below NUMERIC_MODAL of them, of which 0.9 are of one sign
 BOTH: Final = (0.1, 0.9)  # share of upward steps among those of the modal size
 
 
@@ -48,9 +49,8 @@ def brightness(child: Any, parent: Any, coords: int) -> int:
     """Return by how much (thousandths, signed) an image is its parent made evenly brighter or darker; 0: it is not."""
     steps = _steps(child, parent, coords, True)
     size = _different(steps)
-    if size.shape[0] < TINTED_MIN:
+    if size.shape[0] < TINTED_MIN or not _one_way(steps, size.shape[0]):
         return 0
-    size.sort()
     mode, at_mode = _modal(size)
     if mode < STEP_MIN or at_mode <= NUMERIC_MODAL * size.shape[0]:
         return 0
@@ -89,24 +89,34 @@ def _sign_noise(steps: Any, parent: Any, least: float, share: float, or_multiple
     size = _different(steps)
     if size.shape[0] < least:
         return False
-    size.sort()
     mode, at_mode = _modal(size)
     if mode < STEP_MIN or at_mode < NUMERIC_MIN:
         return False
+    if not BOTH[0] <= _upward(steps, mode) / at_mode <= BOTH[1]:
+        return False
     if at_mode > share * size.shape[0] or (or_multiples and _multiples(size, mode) > share * size.shape[0]):
-        both_ways = BOTH[0] <= _upward(steps, mode) / at_mode <= BOTH[1]
-        return both_ways and not _on_grid(parent[: steps.shape[0]], mode)
+        return not _on_grid(parent[: steps.shape[0]], mode)
     return False
 
 
 @compiled
 def _steps(child: Any, parent: Any, coords: int, image: bool) -> Any:
-    """Return how far each coordinate moved, i8[coords]; 0 for an image's pixel at an end: its step was clipped."""
-    steps = np.empty(coords, np.int64)
+    """Return how far each coordinate moved, i4[coords]; 0 for an image's pixel at an end: its step was clipped."""
+    steps = np.empty(coords, np.int32)
     for place in range(coords):
         cut = image and not 0 < child[place] < FULL
-        steps[place] = 0 if cut else np.int64(child[place]) - parent[place]
+        steps[place] = 0 if cut else np.int32(child[place]) - np.int32(parent[place])
     return steps
+
+
+@compiled
+def _one_way(steps: Any, different: int) -> bool:
+    """Tell whether so many differences have one sign that the commonest size may: it saves looking for that size."""
+    up, down = 0, 0
+    for step in steps:
+        up += step > DIFFERENT
+        down += step < -DIFFERENT
+    return bool(max(up, down) >= ONE_WAY * different)
 
 
 @compiled
@@ -127,11 +137,13 @@ def _multiples(size: Any, mode: int) -> int:
     most = 0
     for fold in FOLDS:
         step = mode / fold
+        if step < STEP_MIN:
+            break
         count = 0
         for value in size:
             times = np.round(value / step)
-            count += times % 2 == 1 and times <= FOLDS[-1] and abs(value - times * step) <= BIN
-        most = max(most, count if step >= STEP_MIN else 0)
+            count += (times in FOLDS) and abs(value - times * step) <= BIN
+        most = max(most, count)
     return most
 
 
@@ -151,7 +163,7 @@ def _on_grid(parent: Any, mode: int) -> bool:
 @compiled
 def _different(steps: Any) -> Any:
     """Return the sizes of the differences that are no rounding."""
-    size, count = np.empty(steps.shape[0], np.int64), 0
+    size, count = np.empty(steps.shape[0], np.int32), 0
     for step in steps:
         if abs(step) > DIFFERENT:
             size[count] = abs(step)
@@ -161,13 +173,15 @@ def _different(steps: Any) -> Any:
 
 @compiled
 def _modal(size: Any) -> tuple[int, int]:
-    """Return the commonest of the sorted sizes, and how many have it within a bin to either side."""
-    mode, most, low, high = 0, 0, 0, 0
-    for place in range(size.shape[0]):
-        while size[low] < size[place] - BIN:
-            low += 1
-        while high < size.shape[0] and size[high] <= size[place] + BIN:
-            high += 1
-        if high - low > most:
-            mode, most = size[place], high - low
+    """Return the commonest size, of equals the smallest, and how many have it within a bin to either side.
+
+    All are compared with all, several at once: that takes less time than to sort them.
+    """
+    mode, most = 0, 0
+    for at in range(size.shape[0]):
+        value, alike = size[at], np.int32(0)
+        for other in range(size.shape[0]):
+            alike += np.int32(abs(size[other] - value) <= BIN)
+        if alike > most or (alike == most and value < mode):
+            mode, most = value, alike
     return mode, most

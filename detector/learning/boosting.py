@@ -64,7 +64,7 @@ def fit(model: str, ordinary: Floats, foreign: Floats) -> tuple[dict[str, npt.ND
     )
     boosted.fit(np.concatenate([teaching, foreign]), is_foreign)
     grown = _arrays(boosted)
-    usual = trees.answer(grown, held_out)
+    usual = trees.answer(trees.questions(grown), held_out)
     numbers = {name: float(np.quantile(usual, share)) for name, share in QUANTILES.items()}
     return {f"trees_{name}": column for name, column in grown._asdict().items()}, numbers
 
