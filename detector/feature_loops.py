@@ -12,7 +12,6 @@ from detector.geometry import Floats
 VIEW_CLIP = np.float32(1e4)  # scaled inputs beyond it are cut: no infinity may reach a distance
 FOLD_CLIP = np.float32(8.0)  # standard deviations at which a table's column stops counting
 COORD_LIMIT = 32_767  # int16
-TILE, TILE_ROWS = 64, 32  # columns of a matrix and rows that are multiplied together
 
 
 @compiled
@@ -30,29 +29,24 @@ def scaled(inputs: Floats, offset: Floats, scale: Floats) -> Floats:
 def projected(rows: Floats, matrix: Floats) -> Floats:
     """Return rows @ matrix, summed over the columns of `rows` from first to last; f4[n, k].
 
-    A tile of the matrix serves several rows while it is in the nearest cache; the order of no sum depends on it.
+    Four terms of each sum are added at a time, one after the other; four zeros change no sum.
     """
-    out = np.zeros((rows.shape[0], matrix.shape[1]), np.float32)
-    for first in range(0, rows.shape[0], TILE_ROWS):
-        for left in range(0, rows.shape[1], TILE):
-            for row in range(first, min(first + TILE_ROWS, rows.shape[0])):
-                _add(rows[row, left : left + TILE], matrix[left : left + TILE], out[row])
+    out = np.empty((rows.shape[0], matrix.shape[1]), np.float32)
+    sums = np.empty(matrix.shape[1], np.float32)
+    fours = rows.shape[1] // 4 * 4
+    for row in range(rows.shape[0]):
+        sums[:] = 0
+        for at in range(0, fours, 4):
+            one, two, three, four = rows[row, at], rows[row, at + 1], rows[row, at + 2], rows[row, at + 3]
+            if one != 0 or two != 0 or three != 0 or four != 0:
+                for to in range(sums.shape[0]):
+                    half = sums[to] + one * matrix[at, to] + two * matrix[at + 1, to]
+                    sums[to] = half + three * matrix[at + 2, to] + four * matrix[at + 3, to]
+        for at in range(fours, rows.shape[1]):
+            for to in range(sums.shape[0]):
+                sums[to] += rows[row, at] * matrix[at, to]
+        out[row] = sums
     return out
-
-
-@compiled
-def _add(part: Floats, tile: Floats, out: Floats) -> None:
-    """Add part @ tile, four terms of each sum at a time, one after the other; four zeros change no sum."""
-    fours = part.shape[0] // 4 * 4
-    for at in range(0, fours, 4):
-        one, two, three, four = part[at], part[at + 1], part[at + 2], part[at + 3]
-        if one != 0 or two != 0 or three != 0 or four != 0:
-            for to in range(out.shape[0]):
-                last = out[to] + one * tile[at, to] + two * tile[at + 1, to]
-                out[to] = last + three * tile[at + 2, to] + four * tile[at + 3, to]
-    for at in range(fours, part.shape[0]):
-        for to in range(out.shape[0]):
-            out[to] += part[at] * tile[at, to]
 
 
 @compiled
@@ -77,9 +71,16 @@ def pooled(pixels: Floats, cell_of: np.ndarray, cells: int, channels: int) -> Fl
     size = np.zeros(cells, np.float32)
     for pixel in range(cell_of.shape[0]):
         size[cell_of[pixel]] += 1
-    for row in range(pixels.shape[0]):
+    fours = pixels.shape[0] // 4 * 4
+    for row in range(0, fours, 4):  # side by side: a sum that is still being written makes the next term wait
+        for pixel in range(cell_of.shape[0]):
+            cell = cell_of[pixel]
+            for beside in range(4):
+                out[row + beside, cell] += pixels[row + beside, pixel]
+    for row in range(fours, pixels.shape[0]):
         for pixel in range(cell_of.shape[0]):
             out[row, cell_of[pixel]] += pixels[row, pixel]
+    for row in range(pixels.shape[0]):
         _normed(out[row], size, channels)
     return out
 
@@ -166,30 +167,30 @@ def _pad(pixels: Floats, sizes: tuple[int, int, int, bool], padded: np.ndarray) 
     """Lay an image out row by row, channels last, with its edge repeated."""
     height, width, channels, first = sizes
     right, down, next_channel = (1, width, height * width) if first else (channels, width * channels, 1)
-    to = 0
-    for y in range(-1, height + 1):
-        above = min(max(y, 0), height - 1) * down
-        for x in range(-1, width + 1):
-            pixel = above + min(max(x, 0), width - 1) * right
-            for channel in range(channels):
-                padded[to] = pixels[pixel + channel * next_channel]
-                to += 1
+    stride = (width + 2) * channels
+    for y in range(height):
+        row = padded[(y + 1) * stride : (y + 2) * stride]
+        for channel in range(channels):
+            start = y * down + channel * next_channel
+            for x in range(width):
+                row[(x + 1) * channels + channel] = pixels[start + x * right]
+            row[channel] = pixels[start]
+            row[(width + 1) * channels + channel] = pixels[start + (width - 1) * right]
+    for at in range(stride):
+        padded[at] = padded[stride + at]
+        padded[(height + 1) * stride + at] = padded[height * stride + at]
 
 
 @compiled
 def _depart(padded: np.ndarray, stride: int, channels: int, out: np.ndarray) -> None:
     """Write |x - mean of the nine around it|; the nine are added from upper left to lower right."""
     count = out.shape[0]
-    for down in range(3):
-        row = padded[down * stride :]
-        left, middle, right = row[:count], row[channels : channels + count], row[2 * channels : 2 * channels + count]
-        if down == 0:
-            out[:] = 0.0
-        for at in range(count):
-            out[at] = out[at] + left[at] + middle[at] + right[at]
-    itself = padded[stride + channels :]
+    upper, itself, lower = padded[:], padded[stride:], padded[2 * stride :]
+    upper_2, itself_2, lower_2 = upper[channels:], itself[channels:], lower[channels:]
+    upper_3, itself_3, lower_3 = upper_2[channels:], itself_2[channels:], lower_2[channels:]
     for at in range(count):
-        out[at] = abs(itself[at] - out[at] / 9.0)
+        around = upper[at] + upper_2[at] + upper_3[at] + itself[at] + itself_2[at] + itself_3[at]
+        out[at] = abs(itself_2[at] - (around + lower[at] + lower_2[at] + lower_3[at]) / 9.0)
 
 
 @compiled
@@ -251,10 +252,18 @@ def nearest(ux: Floats, cells_t: Floats) -> tuple[np.ndarray, Floats]:
     """Return the nearest cell of each row, i4[n], and the distance to it, f4[n]; cells_t is f4[P, M]."""
     cell = np.empty(ux.shape[0], np.int32)
     distance = np.empty(ux.shape[0], np.float32)
+    square = np.empty(cells_t.shape[1], np.float32)
+    fours = cells_t.shape[0] // 4 * 4
     for row in range(ux.shape[0]):
-        square = np.zeros(cells_t.shape[1], np.float32)
-        for axis in range(cells_t.shape[0]):
-            for place in range(cells_t.shape[1]):
+        square[:] = 0
+        for axis in range(0, fours, 4):  # four terms of each sum at a time, one after the other
+            one, two, three, four = ux[row, axis], ux[row, axis + 1], ux[row, axis + 2], ux[row, axis + 3]
+            for place in range(square.shape[0]):
+                half = square[place] + (one - cells_t[axis, place]) ** 2 + (two - cells_t[axis + 1, place]) ** 2
+                half += (three - cells_t[axis + 2, place]) ** 2
+                square[place] = half + (four - cells_t[axis + 3, place]) ** 2
+        for axis in range(fours, cells_t.shape[0]):
+            for place in range(square.shape[0]):
                 square[place] += (ux[row, axis] - cells_t[axis, place]) ** 2
         cell[row] = np.argmin(square)
         distance[row] = np.sqrt(square[cell[row]])

@@ -20,7 +20,7 @@ from detector.population import BadPopulation, Population
 
 CONTRAST_FLOOR = np.float32(0.02)  # of an image of range 1: keeps a flat image's texture finite
 CONTRAST_RANGE = (0.25, 1.0)  # how far a low contrast shrinks every radius
-BLOCK = 1 << 17  # numbers looked at together: half a megabyte, which the loops find in the cache one after the other
+BLOCK = 1 << 18  # numbers looked at together: a megabyte, which the loops find in the cache one after the other
 ROWS = (32, 2_048)  # fewer rows cost more in calls than they gain
 
 

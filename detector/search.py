@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from detector.compiled import compiled, squares
+from detector.compiled import compiled, inlined, squares
 
 
 class Nearby(NamedTuple):
@@ -21,7 +21,7 @@ class Nearby(NamedTuple):
     same: int  # nearest with the same label, in z or in the coarse view
 
 
-@compiled
+@inlined
 def search(ring: Any, asked: Any, row: int, ways: Any) -> Nearby:
     """Measure the way to all remembered queries at once, dimension by dimension: each slot's sum has one order.
 

@@ -29,30 +29,32 @@ NUMERIC_MODAL: Final = 0.75
 COLUMNS_MIN: Final = 4  # columns that must move alike: an analysis varies one or two, and small whole numbers recur
 ALIKE: Final = 0.02  # of a size: a thief estimates the scale that we learnt
 MOST: Final = 32_767  # int16
-ONE_WAY: Final = 0.6  # of the differences: below NUMERIC_MODAL of them, of which 0.9 are of one sign
 BOTH: Final = (0.1, 0.9)  # share of upward steps among those of the modal size
 
 
 @compiled
-def constant_step(child: Any, parent: Any, coords: int, numeric: int) -> bool:
-    """Tell whether i2[64] `child` is `parent` plus sign noise; `numeric` first coordinates are a table's numbers."""
-    steps = _steps(child, parent, coords, numeric == 0)
-    if _sign_noise(steps, parent, max(CHANGED_MIN, SHARE * coords), MODAL, True):
-        return True
-    return numeric >= NUMERIC_MIN and _sign_noise(
-        steps[:numeric], parent, max(NUMERIC_MIN, NUMERIC_SHARE * numeric), NUMERIC_MODAL, False
-    )
+def moved(child: Any, parent: Any, coords: int, image: bool) -> Any:
+    """Return how i2[64] `child` departs from `parent`: see `_summed`."""
+    return _summed(_steps(child, parent, coords, image))
 
 
 @compiled
-def brightness(child: Any, parent: Any, coords: int) -> int:
-    """Return by how much (thousandths, signed) an image is its parent made evenly brighter or darker; 0: it is not."""
-    steps = _steps(child, parent, coords, True)
-    size = _different(steps)
-    if size.shape[0] < TINTED_MIN or not _one_way(steps, size.shape[0]):
-        return 0
-    mode, at_mode = _modal(size)
-    if mode < STEP_MIN or at_mode <= NUMERIC_MODAL * size.shape[0]:
+def constant_step(moves: Any, parent: Any, numeric: int) -> bool:
+    """Tell whether the moves from `parent` are sign noise; `numeric` first coordinates are a table's numbers."""
+    steps = moves[0]
+    if _sign_noise(moves, parent, (max(CHANGED_MIN, SHARE * steps.shape[0]), MODAL), True):
+        return True
+    if numeric < NUMERIC_MIN:
+        return False
+    shares = (max(NUMERIC_MIN, NUMERIC_SHARE * numeric), NUMERIC_MODAL)
+    return _sign_noise(_summed(steps[:numeric]), parent, shares, False)
+
+
+@compiled
+def brightness(moves: Any) -> int:
+    """Return by how much (thousandths, signed) an image got evenly brighter or darker; 0: it did not."""
+    steps, size, mode, at_mode = moves
+    if size.shape[0] < TINTED_MIN or mode < STEP_MIN or at_mode <= NUMERIC_MODAL * size.shape[0]:
         return 0
     up = _upward(steps, mode)
     if BOTH[0] <= up / at_mode <= BOTH[1]:
@@ -85,18 +87,24 @@ def same_step(child: Any, parent: Any, last: Any, numeric: int) -> bool:
 
 
 @compiled
-def _sign_noise(steps: Any, parent: Any, least: float, share: float, or_multiples: bool) -> bool:
-    size = _different(steps)
-    if size.shape[0] < least:
-        return False
-    mode, at_mode = _modal(size)
-    if mode < STEP_MIN or at_mode < NUMERIC_MIN:
+def _sign_noise(moves: Any, parent: Any, shares: tuple[float, float], or_multiples: bool) -> bool:
+    steps, size, mode, at_mode = moves
+    least, share = shares
+    if size.shape[0] < least or mode < STEP_MIN or at_mode < NUMERIC_MIN:
         return False
     if not BOTH[0] <= _upward(steps, mode) / at_mode <= BOTH[1]:
         return False
     if at_mode > share * size.shape[0] or (or_multiples and _multiples(size, mode) > share * size.shape[0]):
         return not _on_grid(parent[: steps.shape[0]], mode)
     return False
+
+
+@compiled
+def _summed(steps: Any) -> Any:
+    """Return the steps, the sizes of those that are no rounding, the commonest size and how many have it."""
+    size = _different(steps)
+    mode, at_mode = _modal(size)
+    return steps, size, mode, at_mode
 
 
 @compiled
@@ -107,16 +115,6 @@ def _steps(child: Any, parent: Any, coords: int, image: bool) -> Any:
         cut = image and not 0 < child[place] < FULL
         steps[place] = 0 if cut else np.int32(child[place]) - np.int32(parent[place])
     return steps
-
-
-@compiled
-def _one_way(steps: Any, different: int) -> bool:
-    """Tell whether so many differences have one sign that the commonest size may: it saves looking for that size."""
-    up, down = 0, 0
-    for step in steps:
-        up += step > DIFFERENT
-        down += step < -DIFFERENT
-    return bool(max(up, down) >= ONE_WAY * different)
 
 
 @compiled

@@ -17,6 +17,7 @@ from detector import geometry
 from detector.compiled import compiled
 from detector.population import BadPopulation, Population
 
+LARGEST: Final = np.finfo(np.float32).max
 LEAVES_MAX: Final = 32  # of a tree: bits of a mask
 ROWS: Final = 64  # rows that answer a question together
 
@@ -84,16 +85,36 @@ def _descend(trees: Trees, place: tuple[int, int], leaves: list[int], asked: lis
 
 def rows(ux: Any, scalars: Any, u: Any) -> npt.NDArray[np.float32]:
     """Return what trees are asked of each input, f4[n, P + s + U]; unknown numbers are 0."""
-    return np.nan_to_num(np.concatenate([ux, np.stack(scalars, axis=1), u], axis=1).astype(np.float32))
+    parts = (ux, *(scalar[:, None] for scalar in scalars), u)
+    out = np.concatenate(parts, axis=1, dtype=np.float32)
+    _make_known(out.reshape(-1))
+    return out
+
+
+@compiled
+def _make_known(values: Any) -> None:
+    """Put 0 for NaN and the largest float for an infinity, as numpy.nan_to_num does at ten times the cost."""
+    for at in range(values.shape[0]):
+        value = min(max(values[at], -LARGEST), LARGEST)
+        values[at] = np.float32(0) if np.isnan(values[at]) else value
 
 
 def answer(trees: Questions, asked: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return the log-odds f4[n] of rows f4[n, C]."""
     out = np.zeros(len(asked), np.float32)
-    for first in range(0, len(asked), ROWS):
-        some = slice(first, first + ROWS)
-        _answer(trees, np.ascontiguousarray(asked[some].T), out[some])
+    _answer_all(trees, asked, out)
     return out
+
+
+@compiled
+def _answer_all(trees: Any, rows: Any, out: Any) -> None:
+    for first in range(0, rows.shape[0], ROWS):
+        some = rows[first : first + ROWS]
+        columns = np.empty((some.shape[1], some.shape[0]), np.float32)
+        for row in range(some.shape[0]):
+            for column in range(some.shape[1]):
+                columns[column, row] = some[row, column]
+        _answer(trees, columns, out[first : first + ROWS])
 
 
 @compiled
