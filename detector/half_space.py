@@ -108,10 +108,10 @@ def _mass(trees: HalfSpaces, tree: int, row: Any, least: float) -> int:
         here = trees.filled[tree, node]
         total += here * times
         if here < least:
-            return total
+            return int(total)
         value = row[trees.column[tree, node]]
         node, times = 2 * node + 1, 2 * times
         greater = np.isnan(value) and trees.filling[tree, node] < trees.filling[tree, node + 1]
         if greater or value >= trees.threshold[tree, (node - 1) // 2]:
             node += 1
-    return total + trees.filled[tree, node] * times
+    return int(total + trees.filled[tree, node] * times)

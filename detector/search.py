@@ -31,28 +31,27 @@ def search(ring: Any, asked: Any, row: int, ways: Any) -> Nearby:
     far, scene = ways
     squares(ring.z[slot], asked.z[row], far)
     squares(ring.ux[slot], asked.ux[row], scene)
-    return _nearest(ring.ordinal[slot], ring.label[slot], asked.label[row], far, scene)
+    held = min(ring.kept[slot], far.shape[0])  # places fill up from the first one on
+    return _nearest(ring.label[slot, :held], asked.label[row], far, scene)
 
 
 @compiled
-def _nearest(ordinal: Any, labels: Any, label: int, far: Any, scene: Any) -> Nearby:
+def _nearest(labels: Any, label: int, far: Any, scene: Any) -> Nearby:
     """Find the nearest in one pass; of equals the first. The least ways so far are held beside their places."""
     flip, same, scene_same, anchor, parent = -1, -1, -1, -1, -1
     to_flip = to_same = to_scene_same = to_anchor = to_parent = np.float32(np.inf)
-    for place in range(far.shape[0]):
-        if ordinal[place] < 0:
-            continue
+    for place in range(labels.shape[0]):
         way, scene_way = far[place], scene[place]
-        if anchor < 0 or way < to_anchor:
+        if way < to_anchor:
             anchor, to_anchor = place, way
-        if parent < 0 or scene_way < to_parent:
+        if scene_way < to_parent:
             parent, to_parent = place, scene_way
         if labels[place] == label:
-            if same < 0 or way < to_same:
+            if way < to_same:
                 same, to_same = place, way
-            if scene_same < 0 or scene_way < to_scene_same:
+            if scene_way < to_scene_same:
                 scene_same, to_scene_same = place, scene_way
-        elif label >= 0 and labels[place] >= 0 and (flip < 0 or way < to_flip):
+        elif label >= 0 and labels[place] >= 0 and way < to_flip:
             flip, to_flip = place, way
     return Nearby(
         dflip=_root(to_flip),

@@ -59,7 +59,7 @@ def brightness(moves: Any) -> int:
     up = _upward(steps, mode)
     if BOTH[0] <= up / at_mode <= BOTH[1]:
         return 0
-    return mode if up > 0 else -mode
+    return int(mode if up > 0 else -mode)
 
 
 @compiled
@@ -177,9 +177,9 @@ def _modal(size: Any) -> tuple[int, int]:
     """
     mode, most = 0, 0
     for at in range(size.shape[0]):
-        value, alike = size[at], np.int32(0)
+        value, alike = size[at], 0
         for other in range(size.shape[0]):
-            alike += np.int32(abs(size[other] - value) <= BIN)
+            alike += abs(size[other] - value) <= BIN
         if alike > most or (alike == most and value < mode):
             mode, most = value, alike
     return mode, most

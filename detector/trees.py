@@ -19,6 +19,7 @@ from detector.population import BadPopulation, Population
 
 LARGEST: Final = np.finfo(np.float32).max
 LEAVES_MAX: Final = 32  # of a tree: bits of a mask
+_lowest_bit: Final[Any] = trailing_zeros  # one instruction; numba hands it its context
 ROWS: Final = 64  # rows that answer a question together
 
 
@@ -55,7 +56,7 @@ def of(population: Population) -> Questions | None:
 
 def questions(trees: Trees) -> Questions:
     """Return the trees laid out to be asked. Raises BadPopulation for a tree of more than LEAVES_MAX leaves."""
-    begin, asked = [0], []
+    begin, asked = [0], list[tuple[int, float, int]]()
     value = np.zeros((len(trees.value), LEAVES_MAX), np.float32)
     for tree in range(len(trees.value)):
         leaves: list[int] = []
@@ -64,9 +65,13 @@ def questions(trees: Trees) -> Questions:
             raise BadPopulation(f"population: tree {tree} has {len(leaves)} leaves, more than {LEAVES_MAX}")
         value[tree, : len(leaves)] = trees.value[tree, leaves]
         begin.append(len(asked))
-    columns = list(zip(*asked, strict=True)) or [(), (), ()]
-    dtypes = (np.int64, np.float32, np.uint32)
-    return Questions(np.array(begin), *(np.array(*both) for both in zip(columns, dtypes, strict=True)), value)
+    return Questions(
+        begin=np.array(begin, np.int64),
+        column=np.array([column for column, _, _ in asked], np.int64),
+        threshold=np.array([threshold for _, threshold, _ in asked], np.float32),
+        without=np.array([without for _, _, without in asked], np.uint32),
+        value=value,
+    )
 
 
 def _descend(trees: Trees, place: tuple[int, int], leaves: list[int], asked: list[tuple[int, float, int]]) -> None:
@@ -125,7 +130,7 @@ def _answer(trees: Any, columns: Any, out: Any) -> None:
         for question in range(trees.begin[tree], trees.begin[tree + 1]):
             _rule_out(columns[trees.column[question]], trees.threshold[question], trees.without[question], left_over)
         for row in range(out.shape[0]):
-            out[row] += trees.value[tree, trailing_zeros(left_over[row])]
+            out[row] += trees.value[tree, _lowest_bit(left_over[row])]
 
 
 @compiled

@@ -28,7 +28,7 @@ from detector.learning.virtual.tables import TABLES
 from detector.population import Population
 from detector.query import Queries
 
-HELD_MAX: Final = 1 << 27  # input numbers of virtual queries kept for a pass (512 MiB of float32); others are made again
+HELD_MAX: Final = 1 << 27  # input numbers kept for a pass (512 MiB of float32); what does not fit is made again
 PARENTS_MIN: Final = 64  # fewer ordinary queries than this make copies of the same few things
 
 __all__ = [
