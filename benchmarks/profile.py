@@ -35,7 +35,6 @@ from detector.detector import Detector
 from detector.geometry import SIDE_MIN
 from detector.learning import learn
 from detector.policy import Policy
-from detector.population import Population
 from detector.query import Queries, Shape
 from detector.signals.base import Signal
 
@@ -144,12 +143,13 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
     clients, each = PAST
     population = learn([world.asked("past", clients, clients * each, thieves=False)], world.shape)
     asked = world.asked("client", chosen.clients, chosen.queries)
-    whole = _assessed(asked, population)  # compiles, too
+    whole = _assessed(Detector(Policy(), {MODEL: population}), asked)  # compiles, too
     best: Counter[str] = Counter()
     for _ in range(ROUNDS):
+        detector = Detector(Policy(), {MODEL: population})
         clock = Clock()
         with wrapped(clock):
-            _assessed(asked, population)
+            _assessed(detector, asked)
         clock.leave()
         best = clock.spent if not best or clock.spent.total() < best.total() else best
     note = f"{'x'.join(map(str, world.shape))}, {chosen.clients} clients, {chosen.queries:,} queries, {whole} verdicts"
@@ -167,9 +167,8 @@ def _row(name: str, nanoseconds: int, queries: int, whole: int) -> dict[str, Any
     return {"stage": name, "µs a query": f"{used:.2f}", "share": f"{share:.1%}"}
 
 
-def _assessed(asked: Queries, population: Population) -> int:
+def _assessed(detector: Detector, asked: Queries) -> int:
     """Return how many verdicts the queries lead to."""
-    detector = Detector(Policy(), {population.model: population})
     batches = (asked.take(slice(at, at + BATCH)) for at in range(0, len(asked), BATCH))
     return sum(len(detector.assess(batch)) for batch in batches)
 
