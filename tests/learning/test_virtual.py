@@ -89,6 +89,8 @@ def test_a_stock_holds_what_is_made_anew() -> None:
         assert kept is not None
         assert made is not None
         assert kept.clients == made.clients
+        assert kept.input is not None
+        assert made.input is not None
         assert np.array_equal(kept.input, made.input)
         assert np.array_equal(kept.client, made.client)
     assert stock.queries(kind, 10) is stock.queries(kind, 10)
