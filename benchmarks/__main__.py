@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import defences, detection, gateway, leakage, replay, watermark
+from benchmarks import defences, detection, gateway, leakage, profile, replay, watermark
 
 Result: TypeAlias = dict[str, Any]
 _FILE_WIDTH = 140  # columns, where the output is no terminal that says its own
@@ -50,6 +50,7 @@ REGISTRY: dict[str, Benchmark] = {
     "detection": Benchmark(detection.options, detection.run, detection.tables),
     "gateway": Benchmark(gateway.options, gateway.run),
     "leakage": Benchmark(leakage.options, leakage.run),
+    "profile": Benchmark(profile.options, profile.run),
     "replay": Benchmark(replay.options, replay.run),
     "watermark": Benchmark(watermark.options, watermark.run, watermark.tables),
 }
