@@ -19,8 +19,11 @@ NOBODY: Final = (-1, -1, np.nan)
 @compiled
 def on_line(one: float, other: float, apart: float) -> bool:
     """Tell whether the query sees the ends in opposite directions, from the three squared distances."""
+    beyond = one + other - apart
+    if not beyond < 0:  # most pairs: no root need be taken
+        return False
     lengths = np.sqrt(one) * np.sqrt(other)
-    return bool(lengths > 0 and one + other - apart < 2.0 * OPPOSITE * lengths)
+    return bool(lengths > 0 and beyond < 2.0 * OPPOSITE * lengths)
 
 
 @compiled

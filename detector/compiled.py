@@ -18,6 +18,14 @@ def compiled(loop: Loop) -> Loop:
     return cast("Loop", njit(cache=True, error_model="numpy")(loop))
 
 
+def inlined(loop: Loop) -> Loop:
+    """Return `loop` for use inside compiled loops only, which take it in whole.
+
+    A call hands arrays over one by one and counts who holds each: with a dozen of them that costs more than most loops.
+    """
+    return cast("Loop", njit(inline="always", error_model="numpy")(loop))
+
+
 @compiled
 def squares(held: Any, query: Any, out: Any) -> None:
     """Write the squared distances of a query f4[d] to k held ones f4[d, k] into f4[k].

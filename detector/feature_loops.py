@@ -27,14 +27,25 @@ def scaled(inputs: Floats, offset: Floats, scale: Floats) -> Floats:
 
 @compiled
 def projected(rows: Floats, matrix: Floats) -> Floats:
-    """Return rows @ matrix, summed over the columns of `rows` from first to last; f4[n, k]."""
-    out = np.zeros((rows.shape[0], matrix.shape[1]), np.float32)
+    """Return rows @ matrix, summed over the columns of `rows` from first to last; f4[n, k].
+
+    Four terms of each sum are added at a time, one after the other; four zeros change no sum.
+    """
+    out = np.empty((rows.shape[0], matrix.shape[1]), np.float32)
+    sums = np.empty(matrix.shape[1], np.float32)
+    fours = rows.shape[1] // 4 * 4
     for row in range(rows.shape[0]):
-        for column in range(rows.shape[1]):
-            value = rows[row, column]
-            if value != 0:
-                for to in range(matrix.shape[1]):
-                    out[row, to] += value * matrix[column, to]
+        sums[:] = 0
+        for at in range(0, fours, 4):
+            one, two, three, four = rows[row, at], rows[row, at + 1], rows[row, at + 2], rows[row, at + 3]
+            if one != 0 or two != 0 or three != 0 or four != 0:
+                for to in range(sums.shape[0]):
+                    half = sums[to] + one * matrix[at, to] + two * matrix[at + 1, to]
+                    sums[to] = half + three * matrix[at + 2, to] + four * matrix[at + 3, to]
+        for at in range(fours, rows.shape[1]):
+            for to in range(sums.shape[0]):
+                sums[to] += rows[row, at] * matrix[at, to]
+        out[row] = sums
     return out
 
 
@@ -60,9 +71,16 @@ def pooled(pixels: Floats, cell_of: np.ndarray, cells: int, channels: int) -> Fl
     size = np.zeros(cells, np.float32)
     for pixel in range(cell_of.shape[0]):
         size[cell_of[pixel]] += 1
-    for row in range(pixels.shape[0]):
+    fours = pixels.shape[0] // 4 * 4
+    for row in range(0, fours, 4):  # side by side: a sum that is still being written makes the next term wait
+        for pixel in range(cell_of.shape[0]):
+            cell = cell_of[pixel]
+            for beside in range(4):
+                out[row + beside, cell] += pixels[row + beside, pixel]
+    for row in range(fours, pixels.shape[0]):
         for pixel in range(cell_of.shape[0]):
             out[row, cell_of[pixel]] += pixels[row, pixel]
+    for row in range(pixels.shape[0]):
         _normed(out[row], size, channels)
     return out
 
@@ -96,44 +114,103 @@ def folded(columns: Floats, bucket: np.ndarray, sign: Floats, width: int) -> Flo
 
 @compiled
 def contrast(pixels: Floats) -> Floats:
-    """Return the standard deviation of each row; f4[n]."""
+    """Return the standard deviation of each row; f4[n]. Four rows side by side: one sum alone waits for itself."""
     out = np.empty(pixels.shape[0], np.float32)
-    for row in range(pixels.shape[0]):
-        total, square = 0.0, 0.0
-        for pixel in range(pixels.shape[1]):
-            total += pixels[row, pixel]
-        mean = total / pixels.shape[1]
-        for pixel in range(pixels.shape[1]):
-            square += (pixels[row, pixel] - mean) ** 2
-        out[row] = np.sqrt(square / pixels.shape[1])
+    last = pixels.shape[0] - 1
+    for row in range(0, pixels.shape[0], 4):
+        _spreads(pixels, (row, min(row + 1, last), min(row + 2, last), min(row + 3, last)), out)
     return out
 
 
 @compiled
-def roughness(planes: np.ndarray) -> Floats:
-    """Return mean |x - blur3x3(x)| of images f4[n, H, W, channels]; beyond the edge the nearest pixel counts."""
-    count, height, width, channels = planes.shape
+def _spreads(pixels: Floats, rows: tuple[int, int, int, int], out: Floats) -> None:
+    one, two, three, four = rows
+    count = pixels.shape[1]
+    sum_1, sum_2, sum_3, sum_4 = 0.0, 0.0, 0.0, 0.0
+    for pixel in range(count):
+        sum_1 += pixels[one, pixel]
+        sum_2 += pixels[two, pixel]
+        sum_3 += pixels[three, pixel]
+        sum_4 += pixels[four, pixel]
+    mean_1, mean_2, mean_3, mean_4 = sum_1 / count, sum_2 / count, sum_3 / count, sum_4 / count
+    sum_1, sum_2, sum_3, sum_4 = 0.0, 0.0, 0.0, 0.0
+    for pixel in range(count):
+        sum_1 += (pixels[one, pixel] - mean_1) ** 2
+        sum_2 += (pixels[two, pixel] - mean_2) ** 2
+        sum_3 += (pixels[three, pixel] - mean_3) ** 2
+        sum_4 += (pixels[four, pixel] - mean_4) ** 2
+    out[one], out[two] = np.sqrt(sum_1 / count), np.sqrt(sum_2 / count)
+    out[three], out[four] = np.sqrt(sum_3 / count), np.sqrt(sum_4 / count)
+
+
+@compiled
+def roughness(pixels: Floats, height: int, width: int, channels: int, first: bool) -> Floats:
+    """Return mean |x - blur3x3(x)| of images f4[n, H * W * channels]; beyond the edge the nearest pixel counts.
+
+    `first`: channels come before rows and columns. Source: own; a row of neighbours at a time, summed pixel by pixel.
+    """
+    count, stride = pixels.shape[0], (width + 2) * channels
     out = np.empty(count, np.float32)
-    for image in range(count):
-        total = 0.0
-        for y in range(height):
-            for x in range(width):
-                total += _departure(planes[image], y, x)
-        out[image] = total / (height * width * channels)
+    padded = np.empty((height + 2) * stride)
+    apart = np.zeros((4, height * stride))
+    for image in range(0, count, 4):
+        some = min(4, count - image)
+        for at in range(some):
+            _pad(pixels[image + at], (height, width, channels, first), padded)
+            _depart(padded, stride, channels, apart[at, : height * stride - 2 * channels])
+        _add_up(apart, (height, width, channels), out[image : image + some])
     return out
 
 
 @compiled
-def _departure(plane: np.ndarray, y: int, x: int) -> float:
-    height, width, channels = plane.shape
-    total = 0.0
-    for channel in range(channels):
-        around = 0.0
-        for down in range(-1, 2):
-            for right in range(-1, 2):
-                around += plane[min(max(y + down, 0), height - 1), min(max(x + right, 0), width - 1), channel]
-        total += abs(plane[y, x, channel] - around / 9.0)
-    return total
+def _pad(pixels: Floats, sizes: tuple[int, int, int, bool], padded: np.ndarray) -> None:
+    """Lay an image out row by row, channels last, with its edge repeated."""
+    height, width, channels, first = sizes
+    right, down, next_channel = (1, width, height * width) if first else (channels, width * channels, 1)
+    stride = (width + 2) * channels
+    for y in range(height):
+        row = padded[(y + 1) * stride : (y + 2) * stride]
+        for channel in range(channels):
+            start = y * down + channel * next_channel
+            for x in range(width):
+                row[(x + 1) * channels + channel] = pixels[start + x * right]
+            row[channel] = pixels[start]
+            row[(width + 1) * channels + channel] = pixels[start + (width - 1) * right]
+    for at in range(stride):
+        padded[at] = padded[stride + at]
+        padded[(height + 1) * stride + at] = padded[height * stride + at]
+
+
+@compiled
+def _depart(padded: np.ndarray, stride: int, channels: int, out: np.ndarray) -> None:
+    """Write |x - mean of the nine around it|; the nine are added from upper left to lower right."""
+    count = out.shape[0]
+    upper, itself, lower = padded[:], padded[stride:], padded[2 * stride :]
+    upper_2, itself_2, lower_2 = upper[channels:], itself[channels:], lower[channels:]
+    upper_3, itself_3, lower_3 = upper_2[channels:], itself_2[channels:], lower_2[channels:]
+    for at in range(count):
+        around = upper[at] + upper_2[at] + upper_3[at] + itself[at] + itself_2[at] + itself_3[at]
+        out[at] = abs(itself_2[at] - (around + lower[at] + lower_2[at] + lower_3[at]) / 9.0)
+
+
+@compiled
+def _add_up(apart: np.ndarray, sizes: tuple[int, int, int], out: Floats) -> None:
+    """Write the means of up to four images, side by side: one sum alone waits for itself."""
+    height, width, channels = sizes
+    stride = (width + 2) * channels
+    sum_1, sum_2, sum_3, sum_4 = 0.0, 0.0, 0.0, 0.0
+    for y in range(height):
+        for x in range(y * stride, y * stride + width * channels, channels):
+            of_1, of_2, of_3, of_4 = 0.0, 0.0, 0.0, 0.0
+            for at in range(x, x + channels):
+                of_1 += apart[0, at]
+                of_2 += apart[1, at]
+                of_3 += apart[2, at]
+                of_4 += apart[3, at]
+            sum_1, sum_2, sum_3, sum_4 = sum_1 + of_1, sum_2 + of_2, sum_3 + of_3, sum_4 + of_4
+    sums = (sum_1, sum_2, sum_3, sum_4)
+    for image in range(out.shape[0]):
+        out[image] = sums[image] / (height * width * channels)
 
 
 @compiled
@@ -175,10 +252,18 @@ def nearest(ux: Floats, cells_t: Floats) -> tuple[np.ndarray, Floats]:
     """Return the nearest cell of each row, i4[n], and the distance to it, f4[n]; cells_t is f4[P, M]."""
     cell = np.empty(ux.shape[0], np.int32)
     distance = np.empty(ux.shape[0], np.float32)
+    square = np.empty(cells_t.shape[1], np.float32)
+    fours = cells_t.shape[0] // 4 * 4
     for row in range(ux.shape[0]):
-        square = np.zeros(cells_t.shape[1], np.float32)
-        for axis in range(cells_t.shape[0]):
-            for place in range(cells_t.shape[1]):
+        square[:] = 0
+        for axis in range(0, fours, 4):  # four terms of each sum at a time, one after the other
+            one, two, three, four = ux[row, axis], ux[row, axis + 1], ux[row, axis + 2], ux[row, axis + 3]
+            for place in range(square.shape[0]):
+                half = square[place] + (one - cells_t[axis, place]) ** 2 + (two - cells_t[axis + 1, place]) ** 2
+                half += (three - cells_t[axis + 2, place]) ** 2
+                square[place] = half + (four - cells_t[axis + 3, place]) ** 2
+        for axis in range(fours, cells_t.shape[0]):
+            for place in range(square.shape[0]):
                 square[place] += (ux[row, axis] - cells_t[axis, place]) ** 2
         cell[row] = np.argmin(square)
         distance[row] = np.sqrt(square[cell[row]])

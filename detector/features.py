@@ -20,7 +20,8 @@ from detector.population import BadPopulation, Population
 
 CONTRAST_FLOOR = np.float32(0.02)  # of an image of range 1: keeps a flat image's texture finite
 CONTRAST_RANGE = (0.25, 1.0)  # how far a low contrast shrinks every radius
-BLOCK = 2_048  # rows looked at together: bounds scratch memory for large inputs
+BLOCK = 1 << 18  # numbers looked at together: a megabyte, which the loops find in the cache one after the other
+ROWS = (32, 2_048)  # fewer rows cost more in calls than they gain
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,9 @@ def extract(population: Population, inputs: Floats, label: npt.NDArray[np.int64]
 
 def look(glass: Lens, inputs: Floats, label: npt.NDArray[np.int64]) -> Features:
     """Return all features through a lens made once; in blocks, so that scratch memory is bounded."""
-    starts = range(0, max(len(inputs), 1), BLOCK)
-    parts = [_look(glass, _plain(inputs[at : at + BLOCK]), label[at : at + BLOCK]) for at in starts]
+    step = min(max(BLOCK // glass.layout.size, ROWS[0]), ROWS[1])
+    starts = range(0, max(len(inputs), 1), step)
+    parts = [_look(glass, _plain(inputs[at : at + step]), label[at : at + step]) for at in starts]
     return parts[0] if len(parts) == 1 else _joined(parts)
 
 
@@ -160,10 +162,10 @@ def _views(glass: Lens, inputs: Floats) -> Views:
         tex = feature_loops.off_grid(inputs, glass.levels, glass.levels_start)
         return Views(z, c, u, np.ones(len(inputs), np.float32), tex)
     con = feature_loops.contrast(within)
-    tex = feature_loops.roughness(_planes(glass.layout, within)) / (con + CONTRAST_FLOOR)
-    return Views(
-        z, c, feature_loops.pooled(within, glass.bucket, glass.layout.coarse, max(glass.layout.channels, 1)), con, tex
-    )
+    size = glass.layout
+    rough = feature_loops.roughness(within, size.height, size.width, size.channels, size.channels_first)
+    u = feature_loops.pooled(within, glass.bucket, size.coarse, max(size.channels, 1))
+    return Views(z, c, u, con, rough / (con + CONTRAST_FLOOR))
 
 
 def _nearest(glass: Lens, ux: Floats) -> tuple[npt.NDArray[np.int32], Floats]:
@@ -180,13 +182,6 @@ def doubt(glass: Lens, u: Floats, label: npt.NDArray[np.int64]) -> Floats:
     answers = feature_loops.projected(hidden, glass.net_out) + glass.net_out_bias
     place = np.minimum(np.searchsorted(glass.labels, label), len(glass.labels) - 1)
     return feature_loops.lead(answers, np.where(glass.labels[place] == label, place, -1))
-
-
-def _planes(layout: Layout, pixels: Floats) -> Floats:
-    if layout.channels_first:
-        planes = pixels.reshape(-1, layout.channels, layout.height, layout.width)
-        return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
-    return pixels.reshape(-1, layout.height, layout.width, layout.channels)
 
 
 def _coarse_columns(layout: Layout, model: str) -> tuple[npt.NDArray[np.int32], Floats]:

@@ -12,14 +12,14 @@ import numpy.typing as npt
 
 from detector.brackets import bracket
 from detector.chance import drawn
-from detector.compiled import compiled
+from detector.compiled import compiled, inlined
 from detector.features import Features
 from detector.geometry import COORDS, SCENE, SKETCH
 from detector.names import WIDTH, blank
 from detector.population import Population
 from detector.search import search
 from detector.signals.base import BESIDE, BY_BASE, BY_FLIP, BY_PARENT, PARTNERS, Columns, Field, Flags, Ints, number
-from detector.steps import ALIKE, BIN, brightness, constant_step, same_step
+from detector.steps import ALIKE, BIN, brightness, constant_step, moved, same_step
 
 RECENT: Final = 32
 SLOTS: Final = 64  # with 32 alone JbDA is seen 50 queries later (measured)
@@ -155,17 +155,18 @@ def scales(population: Population) -> Scales:
 
 @compiled
 def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations) -> None:
+    ways = (np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32))
     for row in range(asked.slot.shape[0]):
         if asked.has_input[row]:
-            _take(ring, asked, scales, out, row)
+            _take(ring, (asked, row), scales, out, ways)
 
 
-@compiled
-def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) -> None:
+@inlined
+def _take(ring: Ring, query: Any, scales: Scales, out: Relations, ways: Any) -> None:
+    asked, row = query
     slot = asked.slot[row]
-    far = np.empty(SLOTS, np.float32)
-    near = search(ring, asked, row, far)
-    _look_between(ring, asked, (scales.coords, far), out, row)
+    near = search(ring, asked, row, ways)
+    _look_between(ring, asked, (scales.coords, ways[0]), out, row)
     radius = scales.r * asked.sc[row]
     out.dflip[row] = near.dflip
     out.dmin[row] = near.dmin
@@ -179,8 +180,11 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
         parent = ring.c[slot, near.parent]
         out.lattice[row] = same_step(asked.c[row], parent, ring.step[slot], scales.numeric)
         if out.related[row]:
-            out.lattice[row] |= constant_step(asked.c[row], parent, scales.coords, scales.numeric)
-            out.tinted[row] = _tinted(ring, slot, brightness(asked.c[row], parent, scales.coords))
+            moves = moved(asked.c[row], parent, scales.coords, True)
+            out.tinted[row] = _tinted(ring, slot, brightness(moves))
+            if scales.numeric > 0:
+                moves = moved(asked.c[row], parent, scales.coords, False)
+            out.lattice[row] |= constant_step(moves, parent, scales.numeric)
     repeat = (near.dsame < radius or near.us < REPEAT * scales.udist) and not out.lattice[row]
     repeat = repeat and np.isnan(out.halfway[row])
     out.repeat[row] = repeat
@@ -197,7 +201,7 @@ def _take(ring: Ring, asked: Asked, scales: Scales, out: Relations, row: int) ->
         out.trial[row] = True
 
 
-@compiled
+@inlined
 def _tinted(ring: Ring, slot: int, tint: int) -> bool:
     """Tell whether the image is as much brighter or darker than its parent as the one before was than its own."""
     last = abs(ring.tint[slot])
@@ -206,7 +210,7 @@ def _tinted(ring: Ring, slot: int, tint: int) -> bool:
     return bool(tint != 0 and abs(abs(tint) - last) <= max(BIN, ALIKE * last))
 
 
-@compiled
+@inlined
 def _look_between(ring: Ring, asked: Asked, sizes: Any, out: Relations, row: int) -> None:
     """Write the two remembered queries halfway between which the query lies, if there are any."""
     coords, far = sizes
@@ -219,7 +223,7 @@ def _look_between(ring: Ring, asked: Asked, sizes: Any, out: Relations, row: int
         out.ends[row, 0], out.ends[row, 1] = ring.name[slot, one], ring.name[slot, other]
 
 
-@compiled
+@inlined
 def _step(ring: Ring, query: Any, coords: int, out: Relations, anchor: int) -> None:
     """Write what the query is to its nearest neighbour, the base of a step."""
     asked, row = query
@@ -235,7 +239,7 @@ def _step(ring: Ring, query: Any, coords: int, out: Relations, anchor: int) -> N
         out.step[row, axis] = asked.z[row, axis] - ring.z[slot, axis, anchor]
 
 
-@compiled
+@inlined
 def _remember(ring: Ring, asked: Asked, row: int) -> int:
     """Put the query in place of the oldest recent one, which may move to the reservoir; return that place."""
     slot = asked.slot[row]
@@ -256,7 +260,7 @@ def _remember(ring: Ring, asked: Asked, row: int) -> int:
     return int(place)
 
 
-@compiled
+@inlined
 def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
     """Keep a uniform sample of the retired (Vitter's algorithm R); chance comes from the client and its count."""
     to = retired
@@ -265,8 +269,10 @@ def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
     if to >= SLOTS - RECENT:
         return
     to += RECENT
-    ring.z[slot, :, to] = ring.z[slot, :, place]
-    ring.ux[slot, :, to] = ring.ux[slot, :, place]
+    for axis in range(SKETCH):
+        ring.z[slot, axis, to] = ring.z[slot, axis, place]
+    for axis in range(SCENE):
+        ring.ux[slot, axis, to] = ring.ux[slot, axis, place]
     ring.c[slot, to] = ring.c[slot, place]
     ring.label[slot, to] = ring.label[slot, place]
     ring.ordinal[slot, to] = ring.ordinal[slot, place]

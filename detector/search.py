@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from detector.compiled import compiled, squares
+from detector.compiled import compiled, inlined, squares
 
 
 class Nearby(NamedTuple):
@@ -21,54 +21,51 @@ class Nearby(NamedTuple):
     same: int  # nearest with the same label, in z or in the coarse view
 
 
-@compiled
-def search(ring: Any, asked: Any, row: int, far: Any) -> Nearby:
+@inlined
+def search(ring: Any, asked: Any, row: int, ways: Any) -> Nearby:
     """Measure the way to all remembered queries at once, dimension by dimension: each slot's sum has one order.
 
-    Writes the squared distances in z into `far` f4[k].
+    Writes the squared distances in z and in the coarse view into `ways`, two of f4[k].
     """
     slot = asked.slot[row]
-    scene = np.empty(far.shape[0], np.float32)
+    far, scene = ways
     squares(ring.z[slot], asked.z[row], far)
     squares(ring.ux[slot], asked.ux[row], scene)
-    return _nearest(ring.ordinal[slot], ring.label[slot], asked.label[row], (far, scene))
+    held = min(ring.kept[slot], far.shape[0])  # places fill up from the first one on
+    return _nearest(ring.label[slot, :held], asked.label[row], far, scene)
 
 
 @compiled
-def _nearest(ordinal: Any, labels: Any, label: int, ways: Any) -> Nearby:
-    far, scene = ways
+def _nearest(labels: Any, label: int, far: Any, scene: Any) -> Nearby:
+    """Find the nearest in one pass; of equals the first. The least ways so far are held beside their places."""
     flip, same, scene_same, anchor, parent = -1, -1, -1, -1, -1
-    for place in range(far.shape[0]):
-        if ordinal[place] < 0:
-            continue
-        anchor = _closer(far, place, anchor)
-        parent = _closer(scene, place, parent)
+    to_flip = to_same = to_scene_same = to_anchor = to_parent = np.float32(np.inf)
+    for place in range(labels.shape[0]):
+        way, scene_way = far[place], scene[place]
+        if way < to_anchor:
+            anchor, to_anchor = place, way
+        if scene_way < to_parent:
+            parent, to_parent = place, scene_way
         if labels[place] == label:
-            same = _closer(far, place, same)
-            scene_same = _closer(scene, place, scene_same)
-        elif label >= 0 and labels[place] >= 0:
-            flip = _closer(far, place, flip)
-    closest = scene_same
-    if same >= 0 and far[same] <= scene[scene_same]:
-        closest = same
+            if way < to_same:
+                same, to_same = place, way
+            if scene_way < to_scene_same:
+                scene_same, to_scene_same = place, scene_way
+        elif label >= 0 and labels[place] >= 0 and way < to_flip:
+            flip, to_flip = place, way
     return Nearby(
-        dflip=_root(far, flip),
-        dsame=_root(far, same),
-        dmin=_root(far, anchor),
-        us=_root(scene, scene_same),
-        ub=_root(scene, parent),
+        dflip=_root(to_flip),
+        dsame=_root(to_same),
+        dmin=_root(to_anchor),
+        us=_root(to_scene_same),
+        ub=_root(to_parent),
         flip=flip,
         anchor=anchor,
         parent=parent,
-        same=closest,
+        same=same if same >= 0 and to_same <= to_scene_same else scene_same,
     )
 
 
 @compiled
-def _closer(square: Any, place: int, best: int) -> int:
-    return place if best < 0 or square[place] < square[best] else best
-
-
-@compiled
-def _root(square: Any, place: int) -> float:
-    return np.float64(np.sqrt(square[place])) if place >= 0 else np.inf
+def _root(square: Any) -> float:
+    return np.float64(np.sqrt(square))

@@ -33,31 +33,33 @@ BOTH: Final = (0.1, 0.9)  # share of upward steps among those of the modal size
 
 
 @compiled
-def constant_step(child: Any, parent: Any, coords: int, numeric: int) -> bool:
-    """Tell whether i2[64] `child` is `parent` plus sign noise; `numeric` first coordinates are a table's numbers."""
-    steps = _steps(child, parent, coords, numeric == 0)
-    if _sign_noise(steps, parent, max(CHANGED_MIN, SHARE * coords), MODAL, True):
-        return True
-    return numeric >= NUMERIC_MIN and _sign_noise(
-        steps[:numeric], parent, max(NUMERIC_MIN, NUMERIC_SHARE * numeric), NUMERIC_MODAL, False
-    )
+def moved(child: Any, parent: Any, coords: int, image: bool) -> Any:
+    """Return how i2[64] `child` departs from `parent`: see `_summed`."""
+    return _summed(_steps(child, parent, coords, image))
 
 
 @compiled
-def brightness(child: Any, parent: Any, coords: int) -> int:
-    """Return by how much (thousandths, signed) an image is its parent made evenly brighter or darker; 0: it is not."""
-    steps = _steps(child, parent, coords, True)
-    size = _different(steps)
-    if size.shape[0] < TINTED_MIN:
-        return 0
-    size.sort()
-    mode, at_mode = _modal(size)
-    if mode < STEP_MIN or at_mode <= NUMERIC_MODAL * size.shape[0]:
+def constant_step(moves: Any, parent: Any, numeric: int) -> bool:
+    """Tell whether the moves from `parent` are sign noise; `numeric` first coordinates are a table's numbers."""
+    steps = moves[0]
+    if _sign_noise(moves, parent, (max(CHANGED_MIN, SHARE * steps.shape[0]), MODAL), True):
+        return True
+    if numeric < NUMERIC_MIN:
+        return False
+    shares = (max(NUMERIC_MIN, NUMERIC_SHARE * numeric), NUMERIC_MODAL)
+    return _sign_noise(_summed(steps[:numeric]), parent, shares, False)
+
+
+@compiled
+def brightness(moves: Any) -> int:
+    """Return by how much (thousandths, signed) an image got evenly brighter or darker; 0: it did not."""
+    steps, size, mode, at_mode = moves
+    if size.shape[0] < TINTED_MIN or mode < STEP_MIN or at_mode <= NUMERIC_MODAL * size.shape[0]:
         return 0
     up = _upward(steps, mode)
     if BOTH[0] <= up / at_mode <= BOTH[1]:
         return 0
-    return mode if up > 0 else -mode
+    return int(mode if up > 0 else -mode)
 
 
 @compiled
@@ -85,27 +87,33 @@ def same_step(child: Any, parent: Any, last: Any, numeric: int) -> bool:
 
 
 @compiled
-def _sign_noise(steps: Any, parent: Any, least: float, share: float, or_multiples: bool) -> bool:
-    size = _different(steps)
-    if size.shape[0] < least:
+def _sign_noise(moves: Any, parent: Any, shares: tuple[float, float], or_multiples: bool) -> bool:
+    steps, size, mode, at_mode = moves
+    least, share = shares
+    if size.shape[0] < least or mode < STEP_MIN or at_mode < NUMERIC_MIN:
         return False
-    size.sort()
-    mode, at_mode = _modal(size)
-    if mode < STEP_MIN or at_mode < NUMERIC_MIN:
+    if not BOTH[0] <= _upward(steps, mode) / at_mode <= BOTH[1]:
         return False
     if at_mode > share * size.shape[0] or (or_multiples and _multiples(size, mode) > share * size.shape[0]):
-        both_ways = BOTH[0] <= _upward(steps, mode) / at_mode <= BOTH[1]
-        return both_ways and not _on_grid(parent[: steps.shape[0]], mode)
+        return not _on_grid(parent[: steps.shape[0]], mode)
     return False
 
 
 @compiled
+def _summed(steps: Any) -> Any:
+    """Return the steps, the sizes of those that are no rounding, the commonest size and how many have it."""
+    size = _different(steps)
+    mode, at_mode = _modal(size)
+    return steps, size, mode, at_mode
+
+
+@compiled
 def _steps(child: Any, parent: Any, coords: int, image: bool) -> Any:
-    """Return how far each coordinate moved, i8[coords]; 0 for an image's pixel at an end: its step was clipped."""
-    steps = np.empty(coords, np.int64)
+    """Return how far each coordinate moved, i4[coords]; 0 for an image's pixel at an end: its step was clipped."""
+    steps = np.empty(coords, np.int32)
     for place in range(coords):
         cut = image and not 0 < child[place] < FULL
-        steps[place] = 0 if cut else np.int64(child[place]) - parent[place]
+        steps[place] = 0 if cut else np.int32(child[place]) - np.int32(parent[place])
     return steps
 
 
@@ -127,11 +135,13 @@ def _multiples(size: Any, mode: int) -> int:
     most = 0
     for fold in FOLDS:
         step = mode / fold
+        if step < STEP_MIN:
+            break
         count = 0
         for value in size:
             times = np.round(value / step)
-            count += times % 2 == 1 and times <= FOLDS[-1] and abs(value - times * step) <= BIN
-        most = max(most, count if step >= STEP_MIN else 0)
+            count += (times in FOLDS) and abs(value - times * step) <= BIN
+        most = max(most, count)
     return most
 
 
@@ -151,7 +161,7 @@ def _on_grid(parent: Any, mode: int) -> bool:
 @compiled
 def _different(steps: Any) -> Any:
     """Return the sizes of the differences that are no rounding."""
-    size, count = np.empty(steps.shape[0], np.int64), 0
+    size, count = np.empty(steps.shape[0], np.int32), 0
     for step in steps:
         if abs(step) > DIFFERENT:
             size[count] = abs(step)
@@ -161,13 +171,15 @@ def _different(steps: Any) -> Any:
 
 @compiled
 def _modal(size: Any) -> tuple[int, int]:
-    """Return the commonest of the sorted sizes, and how many have it within a bin to either side."""
-    mode, most, low, high = 0, 0, 0, 0
-    for place in range(size.shape[0]):
-        while size[low] < size[place] - BIN:
-            low += 1
-        while high < size.shape[0] and size[high] <= size[place] + BIN:
-            high += 1
-        if high - low > most:
-            mode, most = size[place], high - low
+    """Return the commonest size, of equals the smallest, and how many have it within a bin to either side.
+
+    All are compared with all, several at once: that takes less time than to sort them.
+    """
+    mode, most = 0, 0
+    for at in range(size.shape[0]):
+        value, alike = size[at], 0
+        for other in range(size.shape[0]):
+            alike += abs(size[other] - value) <= BIN
+        if alike > most or (alike == most and value < mode):
+            mode, most = value, alike
     return mode, most

@@ -85,7 +85,8 @@ class Watch:
             return _nothing(), None
         closing = window_fold.closings(self.table.columns["window"], slot[rows])
         named = names.of(queries, counted)[rows]
-        batch, learnt = self._batch(self.population, queries.take(rows), (slot[rows], named), closing)
+        scored = queries if len(rows) == len(queries) else queries.take(rows)
+        batch, learnt = self._batch(self.population, scored, (slot[rows], named), closing)
         hit, trial = self._signals(self.population, batch)
         cut = self._cut(batch, hit, trial)
         row = rows[cut.row]
@@ -108,7 +109,7 @@ class Watch:
         """Return each query's slot, and each client's tenant as last stated."""
         of = np.zeros(max(len(queries.clients), 1), np.int64)
         tenants: dict[int, str | None] = {}
-        for client in np.unique(queries.client).tolist():
+        for client in np.flatnonzero(np.bincount(queries.client)).tolist():
             of[client] = self.table.slot(queries.clients[client])
             tenants[int(of[client])] = queries.tenants[client]
         return of[queries.client], tenants

@@ -12,7 +12,7 @@ from detector import features, trees
 from detector.geometry import Floats
 from detector.learning import foreign, virtual
 from detector.learning.past import generator, seed
-from detector.learning.virtual import Pool
+from detector.learning.virtual import Stock
 from detector.population import Population
 from detector.trees import Trees
 
@@ -26,17 +26,17 @@ PART: Final = 0.5  # of the rows for each tree (Friedman 2002)
 QUANTILES: Final = {"for96": 0.96, "for995": 0.995}
 
 
-def with_trees(population: Population, pool: Pool, inputs: Floats) -> Population:
+def with_trees(population: Population, stock: Stock, inputs: Floats) -> Population:
     """Add the trees that tell foreign inputs; a pool too small for virtual copies is too small for them."""
     glass, rng = features.lens(population), generator("foreign", population.model)
     ordinary = [rng.permutation(inputs)[:ORDINARY]]
-    for kind in virtual.kinds_of(pool.layout):
-        made = virtual.queries_of(pool, kind, population, virtual.CLIENTS_FIRST)
+    for kind in virtual.kinds_of(stock.pool.layout):
+        made = stock.queries(kind, virtual.CLIENTS_FIRST)
         if made is not None and made.input is not None:
             ordinary.append(rng.permutation(made.input)[:COPIES])
     if glass is None or len(ordinary) == 1:
         return population
-    strange = virtual.raw(foreign.inputs(pool, rng), population)
+    strange = virtual.raw(foreign.inputs(stock.pool, rng), population)
     arrays, numbers = fit(
         population.model,
         features.asked_of_trees(glass, np.concatenate(ordinary)),
@@ -64,7 +64,7 @@ def fit(model: str, ordinary: Floats, foreign: Floats) -> tuple[dict[str, npt.ND
     )
     boosted.fit(np.concatenate([teaching, foreign]), is_foreign)
     grown = _arrays(boosted)
-    usual = trees.answer(grown, held_out)
+    usual = trees.answer(trees.questions(grown), held_out)
     numbers = {name: float(np.quantile(usual, share)) for name, share in QUANTILES.items()}
     return {f"trees_{name}": column for name, column in grown._asdict().items()}, numbers
 

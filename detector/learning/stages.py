@@ -18,7 +18,7 @@ from detector.learning.fitting import Training
 from detector.learning.kinds import Kinds
 from detector.learning.past import Rows, generator, sample, seed
 from detector.learning.reference import Reference
-from detector.learning.virtual import Pool
+from detector.learning.virtual import Pool, Stock
 from detector.policy import Policy
 from detector.population import Population
 from detector.query import Queries
@@ -69,7 +69,7 @@ def run(past: Queries, blank: Population, how: Pass, progress: Progress) -> Draf
     judged = windows.judge(population, closed)
     own = ceilings.lives("past", client, judged.hits, judged.trials)
     progress("following virtual clients", 0.7)
-    copies = _virtual(trained.pool, population, how)
+    copies = _virtual(trained.stock, how)
     groups = [_group(kind.name, made, population, policy.window) for kind, made in copies]
     bound = evidence.thresholds(policy.alpha, 1, len(KINDS)).pair / 2
     chosen = ceilings.choose(_calibrated(how.model), own, groups, bound, how.spare)
@@ -134,7 +134,7 @@ def profile(past: Queries, blank: Population) -> tuple[npt.NDArray[np.float64], 
 
 @dataclass(frozen=True, slots=True)
 class _Trained:
-    pool: Pool | None
+    stock: Stock | None
     kinds: Kinds
     rows: Rows
 
@@ -153,10 +153,11 @@ def _geometry(past: Queries, blank: Population, rows: Rows, how: Pass) -> tuple[
         inputs = np.concatenate([inputs, how.reference.inputs])
         seen = fitting.pooled([seen, _shown(population, how.reference, found.count)])
     pool = _pool(population, inputs, seen)
-    copies = list(_copies(pool, population, how.model, found.count + 1))
+    stock = Stock(pool, population, _clients(how))
+    copies = list(_copies(stock, population, how.model, found.count + 1))
     arrays, numbers = fitting.fit(population, fitting.pooled([seen, *copies]))
     population = replace(population, arrays={**population.arrays, **arrays}, numbers=numbers)
-    return boosting.with_trees(population, pool, inputs), _Trained(pool, found, rows)
+    return boosting.with_trees(population, stock, inputs), _Trained(stock, found, rows)
 
 
 def _by_labels(past: Queries) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
@@ -217,15 +218,15 @@ def _pool(population: Population, inputs: geometry.Floats, seen: Training) -> Po
     return Pool(layout, scaled[known], seen.label[rows][known], seen.margin[rows][known], cell[known], numeric)
 
 
-def _copies(pool: Pool, population: Population, model: Model | None, first: int) -> Iterator[Training]:
+def _copies(stock: Stock, population: Population, model: Model | None, first: int) -> Iterator[Training]:
     """Yield the copies that train the geometry: all that are changed, or the label-safe where nobody can be asked.
 
     Measured on digits and a table with true answers: all of them, against the label-safe alone, halve the queries
     until noise is blocked and move no honest client.
     """
-    changed = [kind for kind in virtual.kinds_of(pool.layout) if not kind.real]
+    changed = [kind for kind in virtual.kinds_of(stock.pool.layout) if not kind.real]
     for number, kind in enumerate(kind for kind in changed if kind.safe or model is not None):
-        made = virtual.queries_of(pool, kind, population)
+        made = stock.queries(kind, virtual.CLIENTS)
         if made is None or made.input is None:
             continue
         step = max(1, len(made) // SAFE_ROWS)
@@ -234,12 +235,16 @@ def _copies(pool: Pool, population: Population, model: Model | None, first: int)
         yield _shown(population, Reference(inputs, label, made.margin_high[::step]), first + number)
 
 
-def _virtual(pool: Pool | None, population: Population, how: Pass) -> Iterator[tuple[virtual.VirtualKind, Queries]]:
-    count = virtual.CLIENTS_FIRST if how.spare else virtual.CLIENTS
-    for kind in virtual.kinds_of(pool.layout) if pool is not None else ():
-        made = virtual.queries_of(pool, kind, population, count) if pool is not None else None
+def _virtual(stock: Stock | None, how: Pass) -> Iterator[tuple[virtual.VirtualKind, Queries]]:
+    for kind in virtual.kinds_of(stock.pool.layout) if stock is not None else ():
+        made = stock.queries(kind, _clients(how)) if stock is not None else None
         if made is not None:
             yield kind, made if how.model is None or kind.real else how.model.answered(made)
+
+
+def _clients(how: Pass) -> int:
+    """Return how many virtual clients of each kind are followed."""
+    return virtual.CLIENTS_FIRST if how.spare else virtual.CLIENTS
 
 
 def _group(name: str, made: Queries, population: Population, window: int) -> Lives:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from detector.brackets import HALFWAY, MIDDLE, WITHIN, differ, on_line
-from detector.compiled import compiled, squares
+from detector.compiled import compiled, inlined, squares
 from detector.geometry import COORDS, SKETCH
 from detector.names import NUMBER, WIDTH
 from detector.population import Population
@@ -63,7 +63,8 @@ def _lines(held: Any, batch: Any, sizes: Any, found: Any) -> None:
         squares(held.z[slot], z[row], square)
         middle = _between(held, slot, square, (radius[row], coords), (hits[:, row], ends[row], part[row : row + 1]))
         place = held.asked[slot] % RAW
-        held.z[slot, :, place] = z[row]
+        for axis in range(SKETCH):
+            held.z[slot, axis, place] = z[row, axis]
         held.c[slot, place] = c[row]
         held.label[slot, place] = labels[row]
         held.name[slot, place] = name[row]
@@ -73,7 +74,7 @@ def _lines(held: Any, batch: Any, sizes: Any, found: Any) -> None:
         held.asked[slot] += 1
 
 
-@compiled
+@inlined
 def _between(held: Any, slot: int, square: Any, sizes: Any, found: Any) -> bool:
     """Look at all pairs of ends with different labels; tell whether the query lies halfway between some."""
     radius, coords = sizes
@@ -94,7 +95,7 @@ def _between(held: Any, slot: int, square: Any, sizes: Any, found: Any) -> bool:
     return middle
 
 
-@compiled
+@inlined
 def _tell(one: Any, other: Any, part: float, found: Any) -> None:
     """Write the ends between which the query lies nearest to halfway."""
     _, ends, best = found

@@ -9,17 +9,15 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from river import anomaly
+from river.stats import Quantile
 
+from detector import half_space
 from detector.population import Population
 from detector.signals.base import Counts, Event, Flags, Hit, Signal, Trace, known, number
 
-TREES: Final = 25
-HEIGHT: Final = 8
 WINDOW: Final = 1_000  # rows after which the trees' new counts serve
 ROWS_MIN: Final = 250  # fewer ordinary windows say nothing
 KNOWN: Final = 0.5  # of a row's columns; trees that were asked of less would answer for the population
-SEED: Final = 7  # any; fixed, so that every process grows the same trees
 QUANTILES: Final = {"odd98": 0.98, "odd998": 0.998}
 
 _Rows = npt.NDArray[np.float32]
@@ -29,37 +27,24 @@ class _Trees:
     """Trees grown on a population's rows, with the quantiles of what they said of each row before learning it."""
 
     def __init__(self, rows: _Rows) -> None:
-        span = min(WINDOW, len(rows) // 2)
-        trees = anomaly.HalfSpaceTrees(n_trees=TREES, height=HEIGHT, window_size=span, seed=SEED)
-        self._filters = {
-            name: anomaly.QuantileFilter(trees, q=quantile, protect_anomaly_detector=False)
-            for name, quantile in QUANTILES.items()
-        }
-        self._trees: Any = trees  # river is typed in part only
-        self.columns = [column for column in range(rows.shape[1]) if not np.isnan(rows[:, column]).all()]
-        usual = np.nan_to_num(np.nanmedian(rows[:, self.columns], axis=0))
-        self._usual = dict(zip(self.columns, usual.tolist(), strict=True))
-        for at, row in enumerate(rows):
-            self._learn(row, judged=at >= span)
+        self._span = min(WINDOW, len(rows) // 2)
+        columns = np.flatnonzero(~np.isnan(rows).all(axis=0))
+        usual = np.zeros(rows.shape[1], np.float32)
+        usual[columns] = np.nan_to_num(np.nanmedian(rows[:, columns], axis=0))
+        self._trees = half_space.grown(columns.tolist())
+        said = half_space.taught(self._trees, rows, usual, self._span)
+        self._quantiles = {name: Quantile(share) for name, share in QUANTILES.items()}
+        for quantile in self._quantiles.values():
+            for value in said[self._span :].tolist():
+                quantile.update(value)
 
-    def _learn(self, row: _Rows, judged: bool) -> None:
-        said = self.score(row)
-        if judged:  # before the first rows are learnt every score is 0
-            for quantile in self._filters.values():
-                quantile.quantile.update(said)
-        self._trees.learn_one(self._usual | self._named(row))
-
-    def _named(self, row: _Rows) -> dict[int, float]:
-        """Return the known columns by number; an unknown one is left out and the trees follow the greater mass."""
-        return {column: float(row[column]) for column in self.columns if not math.isnan(row[column])}
-
-    def score(self, row: _Rows) -> float:
-        """Return how odd a window row is, 0..1."""
-        return float(self._trees.score_one(self._named(row)))
+    def scores(self, rows: _Rows) -> _Rows:
+        """Return how odd window rows f4[m, R] are, 0..1."""
+        return half_space.scores(self._trees, rows, self._span).astype(np.float32)
 
     def threshold(self, name: str) -> float:
         """Return the population's own quantile of the score."""
-        return float(self._filters[name].quantile.get() or math.inf)
+        return float(self._quantiles[name].get() or math.inf)
 
 
 _GROWN: dict[int, tuple[Any, _Trees]] = {}
@@ -74,7 +59,7 @@ def _trees(population: Population) -> _Trees | None:
     if id(rows) not in _GROWN:
         if len(_GROWN) == GROWN_MAX:
             _GROWN.clear()
-        _GROWN[id(rows)] = (rows, _Trees(np.asarray(rows, np.float32)))
+        _GROWN[id(rows)] = (rows, _Trees(np.require(rows, np.float32, ["C", "W"])))
     return _GROWN[id(rows)][1]
 
 
@@ -83,7 +68,7 @@ def scores(population: Population, rows: _Rows) -> _Rows:
     trees = _trees(population)
     if trees is None:
         return np.full(len(rows), np.nan, np.float32)
-    return np.array([trees.score(row) for row in rows], np.float32)
+    return trees.scores(np.require(rows, np.float32, ["C", "W"]))
 
 
 def _threshold(population: Population, name: str) -> float:

@@ -16,7 +16,7 @@ def test_the_loop_equals_the_library() -> None:
     rows = RNG.normal(size=(2_000, 12)).astype(np.float32)
     boosted = GradientBoostingClassifier(n_estimators=30, max_depth=None, max_leaf_nodes=16, random_state=0)
     boosted.fit(rows, rows[:, 0] * rows[:, 1] > 0)
-    ours, theirs = trees.answer(boosting._arrays(boosted), rows), boosted.decision_function(rows)
+    ours, theirs = trees.answer(trees.questions(boosting._arrays(boosted)), rows), boosted.decision_function(rows)
 
     assert np.ptp(theirs - ours) < 1e-4
 
@@ -25,7 +25,7 @@ def test_any_batch_gives_the_same_bits() -> None:
     """Rows are summed one by one, tree after tree."""
     rows = RNG.normal(size=(300, 12)).astype(np.float32)
     boosted = GradientBoostingClassifier(n_estimators=10, random_state=0).fit(rows, rows[:, 0] > 0)
-    grown = boosting._arrays(boosted)
+    grown = trees.questions(boosting._arrays(boosted))
     parts = np.concatenate([trees.answer(grown, part) for part in np.array_split(rows, 7)])
 
     assert np.array_equal(trees.answer(grown, rows), parts)

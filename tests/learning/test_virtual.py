@@ -1,14 +1,18 @@
 """Virtual kinds: every registered one keeps the same contract."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from detector import warm
 from detector.geometry import layout
 from detector.learning.past import generator
-from detector.learning.virtual import Pool, kinds_of
+from detector.learning.virtual import Pool, Stock, kinds_of, queries_of
 from detector.learning.virtual.images import IMAGES
 from detector.learning.virtual.pool import QUERIES, Copies, VirtualKind
 from detector.learning.virtual.tables import TABLES
+from detector.population import Population
 from detector.query import Shape
 
 ROWS = 300
@@ -73,3 +77,26 @@ def test_names_are_unique() -> None:
     for shape in ((8, 8), (5,)):
         names = [kind.name for kind in kinds_of(layout(shape))]
         assert len(names) == len(set(names))
+
+
+def test_a_stock_holds_what_is_made_anew() -> None:
+    """Clients that are kept, or the first of them, are those that are made again."""
+    population = _scaled((8, 8))
+    pool, kind = _pool((8, 8)), IMAGES[0]
+    stock = Stock(pool, population, most=10)
+    for count in (10, 8, 10, 8):
+        kept, made = stock.queries(kind, count), queries_of(pool, kind, population, count)
+        assert kept is not None
+        assert made is not None
+        assert kept.clients == made.clients
+        assert kept.input is not None
+        assert made.input is not None
+        assert np.array_equal(kept.input, made.input)
+        assert np.array_equal(kept.client, made.client)
+    assert stock.queries(kind, 10) is stock.queries(kind, 10)
+
+
+def _scaled(shape: Shape) -> Population:
+    size = layout(shape).size
+    arrays = {"offset": np.zeros(size, np.float32), "scale": np.ones(size, np.float32)}
+    return replace(warm._population((8, 8)), arrays=arrays)

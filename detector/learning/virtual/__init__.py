@@ -4,6 +4,7 @@ An unlabelled population lacks most kinds of honest clients; ceilings learnt fro
 tester. Each virtual query is a changed copy of an ordinary one and keeps its parent's answer.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,7 @@ from detector.learning.virtual.tables import TABLES
 from detector.population import Population
 from detector.query import Queries
 
+HELD_MAX: Final = 1 << 27  # input numbers kept for a pass (512 MiB of float32); what does not fit is made again
 PARENTS_MIN: Final = 64  # fewer ordinary queries than this make copies of the same few things
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "CLIENTS_FIRST",
     "NUMBERS_MAX",
     "Pool",
+    "Stock",
     "VirtualKind",
     "clients_of",
     "kinds_of",
@@ -89,6 +92,38 @@ def queries_of(pool: Pool, kind: VirtualKind, population: Population, count: int
     )
 
 
+class Stock:
+    """The virtual clients of one pool, made once for all who need them in a pass, as far as HELD_MAX allows.
+
+    `most` is the largest number of a kind's clients that is asked for more than once.
+    """
+
+    def __init__(self, pool: Pool, population: Population, most: int = CLIENTS) -> None:
+        self.pool = pool
+        self._population = population  # only its scale and its model's name matter
+        self._most = most
+        self._held: dict[str, Queries | None] = {}
+        self._numbers = 0
+
+    def queries(self, kind: VirtualKind, count: int) -> Queries | None:
+        """Return what `queries_of` does for the first `count` clients of a kind."""
+        if kind.name in self._held:
+            return _first(self._held[kind.name], count)
+        made = queries_of(self.pool, kind, self._population, max(count, self._most))
+        size = 0 if made is None or made.input is None else made.input.size
+        if self._numbers + size <= HELD_MAX:
+            self._held[kind.name] = made
+            self._numbers += size
+        return _first(made, count)
+
+
+def _first(made: Queries | None, count: int) -> Queries | None:
+    if made is None or len(made.clients) <= count:
+        return made
+    part = made.take(slice(0, int(np.searchsorted(made.client, count))))
+    return replace(part, clients=made.clients[:count], tenants=made.tenants[:count])
+
+
 def _identities(total: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
     identities = np.zeros((total, 2), np.uint64)
     identities[:, 1] = np.arange(1, total + 1)
@@ -98,5 +133,6 @@ def _identities(total: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
 def raw(scaled: npt.NDArray[Any], population: Population) -> geometry.Floats:
     """Return inputs on the pool's scale as clients send them, f4[n, D]."""
     scale, offset = (population.arrays[name].astype(scaled.dtype) for name in ("scale", "offset"))
-    raw: geometry.Floats = (scaled / scale + offset).astype(np.float32)
-    return raw
+    raw = scaled / scale
+    raw += offset  # in place: these are hundreds of megabytes
+    return np.asarray(raw, np.float32)
