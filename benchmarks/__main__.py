@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import detection, leakage, replay
+from benchmarks import detection, leakage, profile, replay
 
 Result: TypeAlias = dict[str, Any]
 _FILE_WIDTH = 140  # columns, where the output is no terminal that says its own
@@ -48,6 +48,7 @@ class Benchmark:
 REGISTRY: dict[str, Benchmark] = {
     "detection": Benchmark(detection.options, detection.run, detection.tables),
     "leakage": Benchmark(leakage.options, leakage.run),
+    "profile": Benchmark(profile.options, profile.run),
     "replay": Benchmark(replay.options, replay.run),
 }
 
