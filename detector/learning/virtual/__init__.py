@@ -133,5 +133,6 @@ def _identities(total: int) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:
 def raw(scaled: npt.NDArray[Any], population: Population) -> geometry.Floats:
     """Return inputs on the pool's scale as clients send them, f4[n, D]."""
     scale, offset = (population.arrays[name].astype(scaled.dtype) for name in ("scale", "offset"))
-    raw: geometry.Floats = (scaled / scale + offset).astype(np.float32)
-    return raw
+    raw = scaled / scale
+    raw += offset  # in place: these are hundreds of megabytes
+    return np.asarray(raw, np.float32)
