@@ -29,6 +29,7 @@ class Grant:
     decision: Decision | None
     defences: Defences
     response: Response  # how the query is answered, if nothing refuses it
+    applied: Applied  # the limits in force for it
     _guard: Guard
     headers: dict[str, str] = field(default_factory=dict)  # of the answer: how the limits stand
     _withheld: list[Fault] = field(default_factory=list)  # refusals that shadow held back
@@ -42,8 +43,7 @@ class Grant:
     @property
     def about(self) -> dict[str, str]:
         """What our log says of whoever was refused."""
-        known = {"client": self.asker.client, "credential": self.identity.credential, "model": self.model}
-        return {name: value for name, value in known.items() if value is not None}
+        return {"client": self.asker.client, "credential": self.identity.credential, "model": self.model}
 
     async def check(self) -> None:
         """Raise Fault (403, 429, 503) where this query is refused whatever it asks, and log that. Spends nothing."""
@@ -53,14 +53,14 @@ class Grant:
             self._deny(fault)
         if self.decision is not None and self.action is Action.BLOCK:
             self._refuse(_blocked(self.decision))
-        self._take(await self._guard.limiter.look(self.asker, self.model, self._applied()))
+        self._take(await self._guard.limiter.look(self.asker, self.model, self.applied))
 
     async def spend(self, rows: int) -> None:
         """Count `rows` queries against the limits, all or none, and wait where the policy slows the client down.
 
         Raises Fault (429, 413, 503), and logs it.
         """
-        self._take(await self._guard.limiter.spend(self.asker, self.model, rows, self._applied()))
+        self._take(await self._guard.limiter.spend(self.asker, self.model, rows, self.applied))
         self._spent.append(rows)
         if self.response.delay and not self.defences.shadow:
             await asyncio.sleep(self.response.delay)
@@ -104,10 +104,6 @@ class Grant:
             return None
         return Withheld(self.decision, status, None if made is probabilities else made)
 
-    def _applied(self) -> Applied:
-        quota = self._guard.access.quota(self.identity)
-        return Applied(self.defences.limits, self.response.limit, quota.day, quota.month)
-
     def _take(self, spent: Spent) -> None:
         if not self.defences.shadow:
             self.headers.update(spent.headers)
@@ -137,7 +133,9 @@ def granted(guard: Guard, identity: Identity, model: str, ip: str | None) -> Gra
     decision = guard.table.find(asker, model, now())
     defences = guard.policy.defences(model, asker.client)
     response = defences.response(Action.ALLOW if decision is None else decision.action)
-    return Grant(asker, identity, model, decision, defences, response, guard)
+    quota = guard.access.quota(identity)
+    applied = Applied(defences.limits, response.limit, quota.day, quota.month)
+    return Grant(asker, identity, model, decision, defences, response, applied, guard)
 
 
 def _blocked(decision: Decision) -> Fault:

@@ -17,13 +17,12 @@ from detector.decision import Action
 from gateway.access import Issuer
 from gateway.access.address import Network
 from gateway.limits.policy import THROTTLE, Limit, Limits
-from gateway.outputs import ClassLabels, GaussianNoise, MaximisingAngularDeviation, Output, Rounded
+from gateway.outputs import ClassLabels, Output, Rounded
 from gateway.serving.ensemble import Ensemble
 from gateway.watermark.dawn import SHARE_MAX
 
 DELAY_MAX: Final = 10.0  # s
 OFF: Final = "off"  # TOML has no null
-KEYED: Final = (GaussianNoise, MaximisingAngularDeviation)  # steps that draw from the gateway's secret
 
 
 class BadPolicy(ValueError):  # noqa: N818  # named for what it says to the operator
@@ -75,7 +74,7 @@ class Defences(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def keyed(self) -> bool:
         """Tell whether something of it draws from the gateway's secret."""
         responses = (self.always, self.perturb, self.throttle)
-        return any(each.mark or any(isinstance(step, KEYED) for step in each.outputs) for each in responses)
+        return any(each.mark or any(step.keyed for step in each.outputs) for each in responses)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Noise on every probability."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 import numpy as np
@@ -17,6 +17,7 @@ class GaussianNoise(Step, frozen=True):
     without it each query draws anew, and who asks ten times has a third of the noise: only to be compared with.
     """
 
+    keyed: ClassVar[bool] = True
     scale: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.2
     deterministic: bool = True
 

@@ -1,7 +1,7 @@
 """Answers that lead a thief's training astray, within a budget."""
 
 import functools
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 import numpy as np
@@ -31,6 +31,7 @@ class MaximisingAngularDeviation(Step, frozen=True):
     Source: Orekondy, Schiele, Fritz 2020, "Prediction poisoning: towards defenses against DNN model stealing attacks".
     """
 
+    keyed: ClassVar[bool] = True
     epsilon: Annotated[float, msgspec.Meta(gt=0, le=2)] = 1.0  # L1, of rows that sum to 1
 
     def apply(self, asked: Asked) -> Floats:

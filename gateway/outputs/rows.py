@@ -5,6 +5,7 @@ A row has K members, one a class. K = 1 is a binary score p: the pair of classes
 
 import re
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import msgspec
 import numpy as np
@@ -25,6 +26,8 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
 
     `apply` never changes what it is given; a row of a batch is answered as if it were asked alone.
     """
+
+    keyed: ClassVar[bool] = False  # it draws from the installation's secret, which then must be set
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
+
 
 def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until `condition` holds; fail after `seconds`."""
@@ -12,6 +14,14 @@ def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+def ready(client: httpx.Client) -> bool:
+    """Tell whether a gateway says that queries can be answered."""
+    try:
+        return client.get("/v2/health/ready").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
 
 
 def runs(pid: int) -> bool:

@@ -26,7 +26,7 @@ def test_a_model_is_served_alone_with_keys_and_limits_on(tmp_path: Path) -> None
     serving = [*COMMAND, "gateway", "--model", str(model), "--keys", str(file), "--port", str(port)]
     gateway = subprocess.Popen(serving, env=environment)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-        processes.eventually(lambda: _ready(client), 60)
+        processes.eventually(lambda: processes.ready(client), 60)
         body = {"instances": images(2).tolist()}
         assert client.post("/v1/models/my:predict", json=body).status_code == httpx.codes.UNAUTHORIZED
         key = {"Authorization": f"Bearer {made.stdout.decode().strip()}"}
@@ -35,10 +35,3 @@ def test_a_model_is_served_alone_with_keys_and_limits_on(tmp_path: Path) -> None
         assert answer.headers["RateLimit-Policy"] == '"client";q=2000;w=20'
     gateway.terminate()
     assert gateway.wait(20) == 0
-
-
-def _ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/v2/health/ready").status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False

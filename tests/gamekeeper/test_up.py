@@ -146,7 +146,7 @@ def test_an_own_model_is_served_beside_it_in_one_line(up: Up, tmp_path: Path) ->
         [*COMMAND, "gateway", "--model", str(tmp_path / "my.keras"), "--port", str(port)], env=environment
     )
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
-        processes.eventually(lambda: _ready(client), 60)
+        processes.eventually(lambda: processes.ready(client), 60)
         before = written(up.endpoints["kafka"], "predictions")
         body = {"instances": load_digits().images[:3].astype(float).tolist()}
         assert client.post("/v1/models/my:predict", json=body).status_code == httpx.codes.UNAUTHORIZED
@@ -155,13 +155,6 @@ def test_an_own_model_is_served_beside_it_in_one_line(up: Up, tmp_path: Path) ->
         processes.eventually(lambda: written(up.endpoints["kafka"], "predictions") == before + 3)
     gateway.terminate()
     assert gateway.wait(20) == 0
-
-
-def _ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/v2/health/ready").status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
 
 
 @pytest.mark.parametrize("name", [*OURS, "kafka", "postgres"])

@@ -16,8 +16,11 @@ from detector.decision import Action, Decision, Key, Origin, Scope
 from gateway import app
 from gateway.access import hashed
 from gateway.parts import Parts
+from gateway.querylog import Answer
 from gateway.server import Server, certified
 from gateway.settings import GatewaySettings
+from gateway.table import Asker
+from gateway.tensors import Floats
 
 SECOND = 1_000_000  # µs
 FAR = 4_000_000_000 * SECOND  # the year 2096
@@ -124,3 +127,17 @@ def save_model(path: Path, seed: int = 0, classes: int = CLASSES, shape: tuple[i
     path.parent.mkdir(parents=True, exist_ok=True)
     model.save(path) if path.suffix == ".keras" else model.export(path, verbose=False)
     return path
+
+
+def throttled(inputs: Floats, true: Floats, served: Floats) -> Answer:
+    """Return what alice, who is throttled, asked model digits and got, as the query log takes it."""
+    return Answer(
+        asker=Asker("alice", None, None),
+        model="digits",
+        time=1_795_521_600_000_000,
+        status=200,
+        decision=decision(action=Action.THROTTLE),
+        input=inputs,
+        output=true,
+        served=served,
+    )

@@ -11,11 +11,10 @@ from detector.decision import Action
 from detector.wire import RawRecord
 from gateway.guard import guarding
 from gateway.policy import BadPolicy, parse
-from gateway.querylog import Answer, encode
+from gateway.querylog import encode
 from gateway.settings import GatewaySettings
-from gateway.table import Asker
 from gateway.watermark.dawn import Marking, marked
-from tests.gateway.build import BOB, Running, decision, images, serving
+from tests.gateway.build import BOB, Running, decision, images, serving, throttled
 
 SECRET = b"0123456789abcdef"
 ROWS = 64
@@ -76,17 +75,9 @@ def test_the_log_tells_marks_from_other_answers() -> None:
     served, which = marked(
         inputs, np.eye(10, dtype=np.float32)[said.argmax(1)], Marking(SECRET, "alice", "digits", 0.05)
     )
-    answer = Answer(
-        asker=Asker("alice", None, None),
-        model="digits",
-        time=1_795_521_600_000_000,
-        status=200,
-        decision=decision(action=Action.THROTTLE),
-        input=inputs,
-        output=said,
-        served=served,
+    kept = found(
+        [RawRecord(value, None, None, at) for at, value in enumerate(encode(throttled(inputs, said, served)))], ()
     )
-    kept = found([RawRecord(value, None, None, at) for at, value in enumerate(encode(answer))], ())
     rows = np.flatnonzero(which)
     assert [mark.input for mark in kept] == [inputs[row].tobytes() for row in rows]
     assert [(mark.true_label, mark.served_label) for mark in kept] == [

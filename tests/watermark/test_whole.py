@@ -15,11 +15,10 @@ from consumers.store.facts import Checkpoint
 from detector.decision import Action
 from detector.wire import RawRecord
 from gateway.policy import parse
-from gateway.querylog import Answer, encode
+from gateway.querylog import encode
 from gateway.settings import GatewaySettings
-from gateway.table import Asker
 from gateway.watermark import key as keys
-from tests.gateway.build import ALICE, BOB, Running, decision, key_file, serving
+from tests.gateway.build import ALICE, BOB, Running, decision, key_file, serving, throttled
 from tests.store.given import PLACE
 from tests.watermark.conftest import Owner
 from tests.watermark.nets import Floats, digits, net
@@ -115,17 +114,7 @@ def test_marked_answers_name_the_thief_and_nobody_else(
 
 def keep(database: str, asked: Floats, true: Floats, served: Floats) -> None:
     """Log alice's answers as the gateway does, and keep the marks among them as `detect` does."""
-    answer = Answer(
-        asker=Asker("alice", None, None),
-        model="digits",
-        time=1_795_521_600_000_000,
-        status=200,
-        decision=decision(action=Action.THROTTLE),
-        input=asked,
-        output=true,
-        served=served,
-    )
-    records = [RawRecord(value, None, None, at) for at, value in enumerate(encode(answer))]
+    records = [RawRecord(value, None, None, at) for at, value in enumerate(encode(throttled(asked, true, served)))]
     engine = connect(database)
     save(engine, claim(engine, PLACE), Checkpoint(next=len(records), marks=marks.Keep(MARKS_KEY)(records, ())))
     engine.dispose()
