@@ -35,13 +35,13 @@ PACKED = {
     "plain.jsonl": TEXT,
     "no-newline-at-the-end.jsonl": TEXT[:-1],
     "any.name": TEXT,
-    "packed.jsonl.gz": gzip.compress(TEXT),
-    "packed.gz": gzip.compress(TEXT),
-    "members.gz": gzip.compress(TEXT[:30]) + gzip.compress(TEXT[30:]),
+    "packed.jsonl.gz": gzip.compress(TEXT, mtime=0),
+    "packed.gz": gzip.compress(TEXT, mtime=0),
+    "members.gz": gzip.compress(TEXT[:30], mtime=0) + gzip.compress(TEXT[30:], mtime=0),
     "packed.jsonl.zst": zstandard.compress(TEXT),
     "frames.zst": zstandard.compress(TEXT[:30]) + zstandard.compress(b"") + zstandard.compress(TEXT[30:]),
     "framed.gkb": FRAMES,
-    "framed.gkb.gz": gzip.compress(FRAMES),
+    "framed.gkb.gz": gzip.compress(FRAMES, mtime=0),
     "framed.GKB.ZST": zstandard.compress(FRAMES),
 }
 
@@ -69,10 +69,10 @@ def test_batches_are_bounded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("cut.jsonl.gz", gzip.compress(TEXT)[:-9]),
+        ("cut.jsonl.gz", gzip.compress(TEXT, mtime=0)[:-9]),
         ("wrong.jsonl.gz", TEXT),
-        ("tail.jsonl.gz", gzip.compress(TEXT) + b"tail"),
-        ("flipped.jsonl.gz", gzip.compress(TEXT)[:-6] + bytes(6)),
+        ("tail.jsonl.gz", gzip.compress(TEXT, mtime=0) + b"tail"),
+        ("flipped.jsonl.gz", gzip.compress(TEXT, mtime=0)[:-6] + bytes(6)),
         ("cut.jsonl.zst", zstandard.compress(TEXT)[:-3]),
         ("wrong.jsonl.zst", TEXT),
         ("tail.jsonl.zst", zstandard.compress(TEXT) + b"tail"),
@@ -103,7 +103,7 @@ def test_long_records(name: str, tmp_path: Path) -> None:
     long, short = b"{" + b"x" * 3_000_000, b'{"after":1}'
     data = frame(long) + frame(short) if name.endswith("gkb") else long + b"\n" + short + b"\n"
     first, second = everything(
-        write(tmp_path, name, gzip.compress(data) if name.endswith("gz") else data), limit_bytes=1000
+        write(tmp_path, name, gzip.compress(data, mtime=0) if name.endswith("gz") else data), limit_bytes=1000
     )
     assert (first.value, first.place) == (long[:1001], 1)
     assert (second.value, second.place) == (short, 2)
@@ -113,7 +113,7 @@ def test_long_records(name: str, tmp_path: Path) -> None:
 def test_folder(tmp_path: Path) -> None:
     """A folder's record files are read in order of their names; others are not records."""
     write(tmp_path, "b.jsonl", TEXT)
-    write(tmp_path, "a.jsonl.gz", gzip.compress(b"first\n"))
+    write(tmp_path, "a.jsonl.gz", gzip.compress(b"first\n", mtime=0))
     write(tmp_path, "notes.txt", b"no record\n")
     check([str(tmp_path)])
     assert [record.value for record in everything(tmp_path)] == [b"first", *LINES]
