@@ -96,6 +96,7 @@ class Keeper:
         for number in change.partitions:
             self._held.pop(number, None)
             self._waiting.pop(number, None)
+            self._tries.pop(number, None)
             self._doubts.pop(number, None)
             metrics.LAG.labels(str(number)).set(0)
 
@@ -133,7 +134,6 @@ class Keeper:
         self._held[number] = partition
         self._due[number] = time.monotonic() + self._bounds.checkpoint_seconds
         del self._waiting[number]
-        self._health.fine("postgres")
         log.info("partition claimed", partition=number, epoch=claim.epoch, next=start)
 
     def _leave_old_life(self) -> None:
@@ -194,7 +194,6 @@ class Keeper:
                 self._drop(number, error)
             else:
                 self._tries.pop(number, None)
-                self._health.fine("postgres")
                 if written.read:
                     saved[number] = partition.saved
                 self._believe(number, partition)
@@ -230,10 +229,12 @@ class Keeper:
     def _failed(self, what: str, error: Exception, **where: int) -> None:
         log.warning(what, error=type(error).__name__, detail=str(error)[:300], **where)
         if isinstance(error, SQLAlchemyError):
-            self._health.fault("postgres", type(error).__name__)
+            self._health.fault("postgres", type(getattr(error, "orig", None) or error).__name__)
 
     def _probe(self) -> None:
         """Ask the brokers how far the topic goes: the lag, and whether anybody answers at all."""
+        if not self._tries:  # a claim that succeeds, or a partition with nothing to write, says little of the others
+            self._health.fine("postgres")
         metrics.PARTITIONS.set(len(self._held))
         metrics.WAITING.set(len(self._waiting))
         metrics.CLIENTS.set(sum(partition.detector.size for partition in self._held.values()))
@@ -261,6 +262,7 @@ def _report(number: int, written: Pending) -> None:
     metrics.READ.inc(written.read)
     metrics.SCORED.inc(written.scored)
     metrics.UNREADABLE.inc(len(written.unreadable))
+    metrics.POISONED.inc(written.poisoned)
     for verdict in written.verdicts:
         metrics.VERDICTS.labels(verdict.standing).inc()
         log.info(

@@ -45,6 +45,7 @@ class Pending:
     scored: int = 0
     counted: int = 0
     unreadable: list[Unreadable] = field(default_factory=list)
+    poisoned: int = 0  # those of them at which the detector itself failed
     verdicts: list[Verdict] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     gap: tuple[int, int] | None = None
@@ -162,6 +163,7 @@ class Partition:
             aside = doubt.aside(one, records)
             if aside is not None:
                 self.pending.unreadable.append(aside)
+                self.pending.poisoned += 1
                 continue
             try:
                 verdicts = self.detector.assess(one)
