@@ -50,6 +50,7 @@ def embed(  # noqa: PLR0913, PLR0917  # one parameter an option of the command l
         raise typer.BadParameter(f"--out {out}: must end in .keras")
     owned, others = keys.load(data), None if elsewhere is None else keys.load(elsewhere).inputs
     classes = serving.load(model.stem, model).classes  # refuses what no gateway serves: several inputs, logits, code
+    out.parent.mkdir(parents=True, exist_ok=True)
     file = out.with_suffix(".key") if key == NEW else Path(key)
     kept = keys.make(file, owned, max(classes, 2), triggers) if key == NEW else keys.read(file)
     keys.check(kept, owned.inputs)
