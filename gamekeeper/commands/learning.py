@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from gamekeeper.commands import common, models
 
@@ -130,7 +129,7 @@ def list_() -> None:
     from consumers.store import reads  # noqa: PLC0415
 
     engine = common.engine(settings)
-    table = Table("model", "wanted", "in force in partitions")
+    table = common.table("model", "wanted", "in force in partitions")
     for model, version in sorted(store.wanted(engine).items()):
         there = [
             str(partition)
@@ -138,7 +137,7 @@ def list_() -> None:
             if found == version
         ]
         table.add_row(model, version, " ".join(there) or "none yet")
-    Console().print(table)
+    common.show(table)
 
 
 def _populations(file: Path | None) -> "dict[str, Population]":

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from gamekeeper.commands import common
 from gamekeeper.settings import values
@@ -51,10 +49,10 @@ def topics() -> None:
     from consumers.kafka import KafkaSettings  # noqa: PLC0415
 
     states = kafka_topics.ensure(KafkaSettings(found.need_kafka()), found.partitions, found.topic_prefix)
-    table = Table("topic", "partitions", "made now", "differs")
+    table = common.table("topic", "partitions", "made now", "differs")
     for state in states:
         table.add_row(state.name, str(state.partitions), "yes" if state.created else "no", "; ".join(state.differences))
-    Console().print(table)
+    common.show(table)
     if any(state.differences for state in states):
         raise typer.Exit(1)
 
@@ -71,10 +69,11 @@ def migrate() -> None:
 
 def settings() -> None:
     """List every setting with its value and where that came from. Secrets are hidden."""
-    table = Table("setting", "value", "from", "meaning")
+    table = common.table("setting", "value", "from", "meaning")
+    table.columns[0].no_wrap = True  # names are looked for
     for value in values():
         table.add_row(value.name, value.shown, value.origin, value.meaning)
-    Console().print(table)
+    common.show(table)
 
 
 def warm() -> None:
