@@ -112,6 +112,7 @@ class Keeper:
                 self._wait(number)
 
     def _claim(self, number: int, topic_id: str) -> None:
+        begun = time.monotonic()
         claim = checkpoint.claim(self._terms.engine, Place(self._bounds.group, self._source.topic, topic_id, number))
         beginning = self._source.beginning(number)
         start = max(beginning if claim.next is None else claim.next, beginning)
@@ -123,7 +124,8 @@ class Keeper:
         self._due[number] = time.monotonic() + self._bounds.checkpoint_seconds
         del self._waiting[number]
         self._health.fine("postgres")
-        log.info("partition claimed", partition=number, epoch=claim.epoch, next=start)
+        log.info("partition claimed", partition=number, epoch=claim.epoch, next=start,
+                 seconds=round(time.monotonic() - begun, 4))  # fmt: skip
 
     def _take(self, number: int, records: list[RawRecord]) -> None:
         partition = self._held.get(number)

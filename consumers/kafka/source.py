@@ -18,6 +18,7 @@ from detector.wire import RawRecord
 
 BATCH_RECORDS = 5_000  # the most records of one poll: bounds memory and the time of a step
 FETCH_BYTES = 4 << 20  # of one partition at a time
+HEARTBEATS = 10  # in a session; by its heartbeat a member hears that partitions are dealt out anew
 CLOSE_SECONDS = 2.0  # leaving the group; past this the session timeout does it
 JOIN_SECONDS = 1.0  # of one poll while joining: a join that ends between two polls has to begin again
 ASK_SECONDS = 1.0  # looking up offsets
@@ -72,7 +73,7 @@ class Source:
             auto_offset_reset="earliest",  # only reached when unread records were removed: see `detect`
             partition_assignment_strategy=[CooperativeStickyAssignor()],
             session_timeout_ms=int(session * 1000),
-            heartbeat_interval_ms=int(session * 1000 / 3),
+            heartbeat_interval_ms=int(session * 1000 / HEARTBEATS),
             max_poll_records=BATCH_RECORDS,
             max_partition_fetch_bytes=FETCH_BYTES,
             allow_auto_create_topics=False,
