@@ -13,7 +13,7 @@ from detector.records import Record, encode_record
 from detector.wire import encode_batch, frame
 from tests.consumers import traffic
 
-QUERIES = 104  # of a client
+QUERIES = 120  # of a client
 THIEVES = 50  # one client in so many steals
 BEFORE = 32  # queries that a thief asks as ordinary clients do before it steals
 SEGMENT, BATCHED = 400, 6  # of every 6 segments of 400 predictions the last goes as batch records
