@@ -57,9 +57,9 @@ def run(settings: DetectSettings) -> None:
     health = Health()
     port = settings.metrics_port
     server = None if port is None else metrics.serve(port, health, settings.metrics_host)
-    threading.Thread(target=warm.warm, name="warm", daemon=True).start()  # while the group deals out partitions
     engine = connect(settings.database, settings.schema, name="gamekeeper detect")
     try:
+        _warm(health, stop)
         source = _join(settings, health, stop)
         if source is not None:
             _read(settings, source, engine, health, stop)
@@ -67,6 +67,15 @@ def run(settings: DetectSettings) -> None:
         engine.dispose()
         if server is not None:
             server.close()
+
+
+def _warm(health: Health, stop: threading.Event) -> None:
+    """Load what is compiled before the group deals out partitions to us: till then others do better with them."""
+    loading = threading.Thread(target=warm.warm, name="warm", daemon=True)
+    loading.start()
+    while loading.is_alive() and not stop.is_set():
+        health.turn()
+        loading.join(POLL_SECONDS)
 
 
 def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> Source | None:

@@ -19,6 +19,7 @@ from detector.wire import RawRecord
 PROBE_SECONDS = 2.0  # between questions to the brokers how far the topic goes; an absent one shows within this
 HURRY_SECONDS = 0.005  # a round's wait for records while a checkpoint is due
 WAITS = (0.2, 0.5, 1.0, 2.0)  # seconds before a partition is claimed again; the last repeats
+FENCED_SECONDS = 2.0  # the same where another owner claimed it: by then a heartbeat has told us if it is not ours
 
 log = structlog.get_logger()
 _WORLD = (SQLAlchemyError, KafkaError, Fenced)  # may fail at any time, through nobody's fault here
@@ -67,7 +68,7 @@ class Keeper:
 
     def finish(self) -> None:
         """Write a last checkpoint of everything."""
-        self._save(list(self._held))
+        self._save(list(self._held), leaving=True)
 
     def _overdue(self) -> list[int]:
         """Return the partitions whose checkpoint is due, the longest due first."""
@@ -88,7 +89,7 @@ class Keeper:
         if change.gained:
             self._waiting.update(dict.fromkeys(change.partitions, 0.0))
             return
-        self._save([number for number in change.partitions if number in self._held])
+        self._save([number for number in change.partitions if number in self._held], leaving=True)
         for number in change.partitions:
             self._held.pop(number, None)
             self._waiting.pop(number, None)
@@ -103,17 +104,17 @@ class Keeper:
             if not self._introduced:
                 policies.put(self._terms.engine, self._terms.policy)
                 self._introduced = True
-            topic_id = self._bounds.topic_id()
-            for number in due:
-                self._claim(number, topic_id or "")
+            begun = time.monotonic()
+            topic_id = self._bounds.topic_id() or ""
+            for number, beginning in self._source.beginnings(due).items():
+                self._claim(Place(self._bounds.group, self._source.topic, topic_id, number), beginning, begun)
         except _WORLD as error:
             self._failed("claiming", error)
             for number in due:
                 self._wait(number)
 
-    def _claim(self, number: int, topic_id: str) -> None:
-        claim = checkpoint.claim(self._terms.engine, Place(self._bounds.group, self._source.topic, topic_id, number))
-        beginning = self._source.beginning(number)
+    def _claim(self, place: Place, beginning: int, begun: float) -> None:
+        claim, number = checkpoint.claim(self._terms.engine, place), place.partition
         start = max(beginning if claim.next is None else claim.next, beginning)
         partition = Partition(self._terms, claim, start)
         if claim.next is not None and claim.next < beginning:
@@ -123,7 +124,8 @@ class Keeper:
         self._due[number] = time.monotonic() + self._bounds.checkpoint_seconds
         del self._waiting[number]
         self._health.fine("postgres")
-        log.info("partition claimed", partition=number, epoch=claim.epoch, next=start)
+        log.info("partition claimed", partition=number, epoch=claim.epoch, next=start,
+                 seconds=round(time.monotonic() - begun, 4))  # fmt: skip
 
     def _take(self, number: int, records: list[RawRecord]) -> None:
         partition = self._held.get(number)
@@ -148,7 +150,7 @@ class Keeper:
         """Notice records that retention removed while we read; other holes are the broker's own markers."""
         if first <= partition.next:
             return
-        beginning = self._source.beginning(number)
+        beginning = self._source.beginnings([number])[number]
         if beginning > partition.next:
             self._lost(partition, partition.next, min(beginning, first))
 
@@ -163,13 +165,13 @@ class Keeper:
                   exc_info=error.__cause__)  # fmt: skip
         self._doubts.setdefault(number, Doubt(error.first, error.last)).widen(error)
 
-    def _save(self, numbers: list[int]) -> None:
+    def _save(self, numbers: list[int], leaving: bool = False) -> None:
         saved = {}
         for number in numbers:
             partition = self._held[number]
             self._due[number] = time.monotonic() + self._bounds.checkpoint_seconds
             try:
-                written = partition.save(self._bounds.wanted(), self._keep())
+                written = partition.save(self._bounds.wanted(), self._keep(), leaving)
             except _WORLD as error:
                 self._drop(number, error)
             else:
@@ -200,12 +202,12 @@ class Keeper:
             self._source.hold(number)
         except KafkaError:
             return  # it was lost meanwhile; if it comes back, the group says so
-        self._wait(number)
+        self._wait(number, FENCED_SECONDS if isinstance(error, Fenced) else 0.0)
 
-    def _wait(self, number: int) -> None:
+    def _wait(self, number: int, least: float = 0.0) -> None:
         tries = self._tries.get(number, 0)
         self._tries[number] = tries + 1
-        self._waiting[number] = time.monotonic() + WAITS[min(tries, len(WAITS) - 1)]
+        self._waiting[number] = time.monotonic() + max(WAITS[min(tries, len(WAITS) - 1)], least)
 
     def _failed(self, what: str, error: Exception, **where: int) -> None:
         log.warning(what, error=type(error).__name__, detail=str(error)[:300], **where)

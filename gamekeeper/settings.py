@@ -31,6 +31,8 @@ class Settings:
     topic_prefix: str
     schema: str
     group: str
+    member: str
+    session_seconds: float
     partitions: int
     webhooks: forms.Named
     webhook_secret: str
@@ -129,6 +131,13 @@ SETTINGS: tuple[Setting, ...] = (
         "schema of the tables in Postgres",
     ),
     Setting("GAMEKEEPER_GROUP", "gamekeeper-detect", forms.name, "consumer group of detect"),
+    Setting(
+        "GAMEKEEPER_MEMBER",
+        "",
+        forms.matching(r"[A-Za-z0-9._-]{0,100}", "letters, digits, dot, dash and underscore"),
+        "static membership: the name of this detect in its group; no two have the same",
+    ),
+    Setting("GAMEKEEPER_SESSION_SECONDS", "10", forms.seconds, "a detect unheard of for so long loses its partitions"),
     Setting("GAMEKEEPER_PARTITIONS", "8", forms.whole(1, 10_000), "partitions of a topic that `topics` creates"),
     Setting("GAMEKEEPER_WEBHOOKS", "", forms.named, "who is alerted: name=url, several with commas between"),
     Setting(

@@ -35,6 +35,8 @@ def detect() -> None:
             database=settings.need_database(),
             schema=settings.schema,
             group=settings.group,
+            member=settings.member or None,
+            session_seconds=settings.session_seconds,
             topic=Topics(settings.topic_prefix).predictions,
             policy=policy,
             channels=common.channels(settings),

@@ -56,6 +56,8 @@ def run_detect(told: dict[str, Any]) -> None:
             told["database"],
             group=f"{topics.prefix}group",
             topic=topics.predictions,
+            member=told.get("member"),
+            clients_max=told.get("clients_max", 40_000),
             session_seconds=6.0,
             checkpoint_seconds=0.2,
             metrics_port=told.get("metrics_port"),
