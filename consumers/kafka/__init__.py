@@ -3,7 +3,7 @@
 from kafka.errors import KafkaError
 
 from consumers.kafka.admin import Made, make_topics, topic_id
-from consumers.kafka.connection import KafkaSettings, connection, reachable
+from consumers.kafka.connection import KafkaSettings, reachable
 from consumers.kafka.history import read_range, written
 from consumers.kafka.producer import Producer
 from consumers.kafka.source import Change, Source
@@ -17,7 +17,6 @@ __all__ = [
     "Producer",
     "Source",
     "Tail",
-    "connection",
     "make_topics",
     "reachable",
     "read_range",

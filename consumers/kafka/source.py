@@ -13,7 +13,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from consumers.kafka.connection import KafkaSettings, connection
+from consumers.kafka.connection import KafkaSettings, opened
 from detector.wire import RawRecord
 
 BATCH_RECORDS = 5_000  # the most records of one poll: bounds memory and the time of a step
@@ -64,8 +64,9 @@ class Source:
         self.topic = topic
         self.mirror_failures = 0
         self._changes: deque[Change] = deque()
-        self._consumer = KafkaConsumer(
-            **connection(broker),
+        self._consumer: Any = opened(
+            KafkaConsumer,
+            broker,
             group_id=group,
             group_instance_id=member,
             enable_auto_commit=False,
