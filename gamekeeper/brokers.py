@@ -37,7 +37,7 @@ def security(found: Settings) -> Security:
     tls, login = protocol.endswith("SSL"), protocol.startswith("SASL")
     if not tls and (found.kafka_ca or found.kafka_cert or found.kafka_key):
         raise BadSettings(f"{PREFIX}PROTOCOL is {protocol}, which uses no certificate; set it to SSL or SASL_SSL")
-    if login != bool(found.kafka_user and found.kafka_password):
+    if {bool(found.kafka_user), bool(found.kafka_password)} != {login}:
         raise BadSettings(
             f"{PREFIX}USER and {PREFIX}PASSWORD belong to {PREFIX}PROTOCOL SASL_SSL (or SASL_PLAINTEXT), "
             f"which needs both; it is {protocol}"

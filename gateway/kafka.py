@@ -1,7 +1,7 @@
 """Kafka as the gateway uses it: the only module here that imports the driver.
 
 Nothing here creates topics, and nothing here blocks a request. Constructors of kafka-python leak a thread when the
-brokers are away (3.0.12), so a connection is tried first, and what a failed one left is ended.
+brokers are away, and say no more than that time was up (3.0.12): so a connection is tried first, and asked why.
 """
 
 import contextlib
@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailedError
 from kafka.net.compat import KafkaNetClient
 
 from detector.brokers import Security
 
-CONNECT_SECONDS = 2.0
+KNOCK_SECONDS = 2.0  # a broker that has not let us in within this is away
 REQUEST_MS = 5_000  # for the answers to questions about offsets
 BLOCK_MS = 2_000  # for send() to learn a topic's partitions
 DELIVERY_MS = 600_000  # a record handed over is tried this long; the query log bounds how many wait
@@ -39,10 +39,6 @@ class Brokers:
 
     bootstrap: str
     security: Security = field(default_factory=Security)
-
-    def servers(self) -> list[str]:
-        """Return the brokers named, each as HOST:PORT."""
-        return [server.strip() for server in self.bootstrap.split(",")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +195,8 @@ def _translated(doing: str) -> Iterator[None]:
 
 
 def _opened(make: Callable[..., Any], where: Brokers | str, **options: object) -> Any:
-    """Return a client of the driver, connected. Raises Away; then nothing of it is left."""
+    """Return a client of the driver, connected. Raises Away, which says why no broker lets us in; nothing is left."""
     brokers = Brokers(where) if isinstance(where, str) else where
-    _reach(brokers)
     clients: list[Any] = []
 
     def remembered(**given: object) -> Any:
@@ -210,6 +205,7 @@ def _opened(make: Callable[..., Any], where: Brokers | str, **options: object) -
 
     try:
         with _translated("connecting"):
+            _knock(brokers)
             return make(**_connection(brokers), kafka_client=remembered, **options)
     except BaseException:
         for client in clients:
@@ -218,30 +214,52 @@ def _opened(make: Callable[..., Any], where: Brokers | str, **options: object) -
         raise
 
 
+def _knock(brokers: Brokers) -> None:
+    """Connect to any broker, log in and leave again. Raises KafkaError, which says why none lets us in."""
+    why: KafkaError = KafkaConnectionError("no broker is named")
+    for server in brokers.bootstrap.split(","):
+        try:
+            _connect(server.strip(), brokers.security.tls)
+            return _log_in(Brokers(server, brokers.security))
+        except (OSError, ValueError) as error:
+            why = KafkaConnectionError(f"{server}: {error}")
+        except KafkaError as error:
+            why = error
+    raise why
+
+
+def _connect(server: str, tls: ssl.SSLContext | None) -> None:
+    """Connect and leave again; the driver leaves its socket to the garbage collector where that fails."""
+    host, _, port = server.rpartition(":")
+    host = host.strip("[]")
+    with socket.create_connection((host, int(port)), KNOCK_SECONDS) as plain:
+        if tls is not None:
+            tls.wrap_socket(plain, server_hostname=host).close()
+
+
+def _log_in(broker: Brokers) -> None:
+    """Do what the driver does first on each connection."""
+    client: Any = KafkaNetClient(**_connection(broker))
+
+    async def greet(node: str) -> None:
+        await client._manager.get_connection(node, timeout_ms=KNOCK_SECONDS * 1000)  # noqa: SLF001  # as it does itself
+
+    try:
+        client._net.run(greet, client.cluster.bootstrap_brokers()[0].node_id)  # noqa: SLF001
+    except KafkaConnectionError as error:
+        if broker.security.login is None:
+            raise
+        # a broker says why and hangs up, and the driver hears the second first
+        raise SaslAuthenticationFailedError(f"no login as {broker.security.login.user}: {error}") from error
+    finally:
+        client.close()
+
+
 def _connection(brokers: Brokers) -> dict[str, Any]:
     return {
-        "bootstrap_servers": brokers.servers(),
+        "bootstrap_servers": [server.strip() for server in brokers.bootstrap.split(",")],
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
         "allow_auto_create_topics": False,
         "metadata_max_age_ms": METADATA_MS,
         **brokers.security.options(),
     }
-
-
-def _reach(brokers: Brokers) -> None:
-    """Connect to any broker, TLS included, and leave again. Raises Away."""
-    reasons = []
-    for server in brokers.servers():
-        try:
-            return _greet(server, brokers.security.tls)
-        except (OSError, ValueError) as error:
-            reasons.append(f"{server}: {error}")
-    raise Away("no broker answers at " + "; ".join(reasons))
-
-
-def _greet(server: str, tls: ssl.SSLContext | None) -> None:
-    host, _, port = server.rpartition(":")
-    host = host.strip("[]")
-    with socket.create_connection((host, int(port)), CONNECT_SECONDS) as plain:
-        if tls is not None:
-            tls.wrap_socket(plain, server_hostname=host).close()

@@ -1,6 +1,6 @@
 """Kafka, as the consumers need it. Nothing else in this room imports the driver."""
 
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, SaslAuthenticationFailedError
 
 from consumers.kafka.admin import Made, make_topics, topic_id
 from consumers.kafka.connection import KafkaSettings, reachable
@@ -15,6 +15,7 @@ __all__ = [
     "KafkaSettings",
     "Made",
     "Producer",
+    "SaslAuthenticationFailedError",
     "Source",
     "Tail",
     "make_topics",

@@ -59,7 +59,7 @@ class Source:
     ) -> None:
         """Join when first polled. `member` makes the membership static; `session` is in seconds.
 
-        Raises KafkaError when no broker answers; see `reachable`.
+        Raises KafkaError when no broker lets us in; then nothing is left.
         """
         self.topic = topic
         self.mirror_failures = 0
@@ -80,7 +80,11 @@ class Source:
             metrics_enabled=False,
         )
         self._consumer.subscribe([topic], listener=_Listener(self._consumer, self._changes))
-        self._consumer.partitions_for_topic(topic)  # known before we join, else the group deals out nothing at first
+        try:
+            self._consumer.partitions_for_topic(topic)  # before we join, else the group deals out nothing at first
+        except KafkaError:
+            self.close()
+            raise
 
     def poll(self, seconds: float) -> list[tuple[int, list[RawRecord]]]:
         """Return what has come, at most BATCH_RECORDS, by partition. Empty also while no broker answers.
