@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from consumers import kafka, marks, metrics
 from consumers.health import Health
-from consumers.kafka import KafkaSettings, Source
+from consumers.kafka import KafkaError, KafkaSettings, Source
 from consumers.keeper import Bounds, Keeper
 from consumers.partition import Terms
 from consumers.populations import Library
@@ -82,17 +82,20 @@ def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> So
     """Return a member of the group as soon as a broker answers, or None when asked to stop before."""
     while not stop.is_set():
         health.turn()
-        if kafka.reachable(settings.kafka):
-            health.fine("kafka")
-            return Source(
+        try:
+            source = Source(
                 settings.kafka,
                 settings.group,
                 settings.topic,
                 member=settings.member,
                 session=settings.session_seconds,
             )
-        health.fault("kafka", "no broker accepts a connection")
-        stop.wait(_KNOCK_SECONDS)
+        except KafkaError as error:
+            health.fault("kafka", f"no broker lets us in: {error}")
+            stop.wait(_KNOCK_SECONDS)
+        else:
+            health.fine("kafka")
+            return source
     return None
 
 

@@ -13,7 +13,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from consumers.kafka.connection import KafkaSettings, connection
+from consumers.kafka.connection import KafkaSettings, opened
 from detector.wire import RawRecord
 
 BATCH_RECORDS = 5_000  # the most records of one poll: bounds memory and the time of a step
@@ -61,13 +61,14 @@ class Source:
     ) -> None:
         """Join when first polled. `member` makes the membership static; `session` is in seconds.
 
-        Raises KafkaError when no broker answers; see `reachable`.
+        Raises KafkaError when no broker lets us in; then nothing is left.
         """
         self.topic = topic
         self.mirror_failures = 0
         self._changes: deque[Change] = deque()
-        self._consumer = KafkaConsumer(
-            **connection(broker),
+        self._consumer: Any = opened(
+            KafkaConsumer,
+            broker,
             group_id=group,
             group_instance_id=member,
             enable_auto_commit=False,
@@ -82,7 +83,11 @@ class Source:
             metrics_enabled=False,
         )
         self._consumer.subscribe([topic], listener=_Listener(self._consumer, self._changes))
-        self._consumer.partitions_for_topic(topic)  # known before we join, else the group deals out nothing at first
+        try:
+            self._consumer.partitions_for_topic(topic)  # before we join, else the group deals out nothing at first
+        except KafkaError:
+            self.close()
+            raise
 
     def poll(self, seconds: float) -> list[tuple[int, list[RawRecord]]]:
         """Return what has come, at most BATCH_RECORDS, by partition. Empty also while no broker answers.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from gamekeeper import brokers
 from gamekeeper.commands import common, models
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def learn(  # noqa: PLR0913, PLR0917  # one parameter an option of the command l
         options = learning.LearnOptions(
             policy=policy,
             shape=_shape(shape),
-            bootstrap=settings.kafka_bootstrap_servers or None,
+            bootstrap=brokers.named_kafka(settings),
             left_out=_left_out(settings, records),
             only=only,
             asking=asking,
@@ -98,7 +99,7 @@ def replay(  # noqa: PLR0913, PLR0917  # one parameter an option of the command 
         def progress(totals: again.Totals) -> None:
             status.update(f"{totals.read:,} read, {totals.unreadable:,} unreadable")
 
-        options = again.Options(said, settings.kafka_bootstrap_servers or None, progress=progress)
+        options = again.Options(said, brokers.named_kafka(settings), progress=progress)
         totals = again.replay(records, known, wanted, outputs, options)
     typer.echo(
         f"{totals.read:,} read, {totals.scored:,} scored, {totals.counted:,} counted only, "

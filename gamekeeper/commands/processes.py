@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gamekeeper import brokers
 from gamekeeper.commands import common
 from gamekeeper.settings import BadSettings, Settings
 
@@ -26,12 +27,11 @@ def detect() -> None:
     settings = common.settings()
     policy = common.policy(settings)
     from consumers import detect as process  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings  # noqa: PLC0415
     from detector.topics import Topics  # noqa: PLC0415
 
     process.run(
         process.DetectSettings(
-            kafka=KafkaSettings(settings.need_kafka()),
+            kafka=brokers.kafka(settings),
             database=settings.need_database(),
             schema=settings.schema,
             group=settings.group,
@@ -54,12 +54,11 @@ def deliver() -> None:
     """Send decisions to the gateways and alerts to people; expire decisions by the clock."""
     settings = common.settings()
     from consumers import deliver as process  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings  # noqa: PLC0415
     from detector.topics import Topics  # noqa: PLC0415
 
     process.run(
         process.DeliverSettings(
-            kafka=KafkaSettings(settings.need_kafka()),
+            kafka=brokers.kafka(settings),
             database=settings.need_database(),
             schema=settings.schema,
             topics=Topics(settings.topic_prefix),
@@ -114,6 +113,7 @@ def gateway(
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
             bootstrap=(settings.kafka_bootstrap_servers or None) if keys else settings.need_kafka(),
+            security=brokers.security(settings),
             keys_file=keys,
             topics=Topics(settings.topic_prefix),
             name=settings.gateway_name,

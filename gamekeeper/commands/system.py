@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from gamekeeper import brokers
 from gamekeeper.commands import common
-from gamekeeper.settings import values
+from gamekeeper.shown import values
 
 PANEL = "System"
 
@@ -46,9 +47,8 @@ def topics() -> None:
     """Make the Kafka topics with the right settings, and check those that are there."""
     found = common.settings()
     from consumers import topics as kafka_topics  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings  # noqa: PLC0415
 
-    states = kafka_topics.ensure(KafkaSettings(found.need_kafka()), found.partitions, found.topic_prefix)
+    states = kafka_topics.ensure(brokers.kafka(found), found.partitions, found.topic_prefix)
     table = common.table("topic", "partitions", "made now", "differs")
     for state in states:
         table.add_row(state.name, str(state.partitions), "yes" if state.created else "no", "; ".join(state.differences))
