@@ -7,6 +7,7 @@ next epoch, load the saved offset, seek, go on.
 import signal
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import Engine
@@ -46,6 +47,7 @@ class DetectSettings:
     checkpoint_seconds: float = 1.0
     checkpoint_queries: int = 50_000
     marks_key: str = field(default="", repr=False)  # a Fernet key; empty: marked answers are not kept
+    learn_seconds: float = 40.0  # after partitions were added, until every producer knows
     clients_max: int = 40_000  # in memory, over all partitions of the process: about 51 kB each
 
 
@@ -110,7 +112,8 @@ def _read(settings: DetectSettings, source: Source, engine: Engine, health: Heal
             checkpoint_seconds=settings.checkpoint_seconds,
             checkpoint_queries=settings.checkpoint_queries,
             clients_max=settings.clients_max,
-            topic_id=lambda: kafka.topic_id(settings.kafka, settings.topic),
+            topic=lambda: kafka.find(settings.kafka, settings.topic),
+            learn=timedelta(seconds=settings.learn_seconds),
             wanted=library.wanted,
         ),
     )

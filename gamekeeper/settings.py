@@ -67,6 +67,7 @@ class Settings:
     checkpoint_seconds: float
     checkpoint_queries: int
     clients_max: int
+    learn_seconds: float
     data: Path
     cache: Path
     log_format: str
@@ -226,6 +227,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "GAMEKEEPER_CLIENTS_MAX", "40000", forms.whole(100, 100_000_000), "clients a detect process keeps in memory"
+    ),
+    Setting(
+        "GAMEKEEPER_LEARN_SECONDS",
+        "40",
+        forms.seconds,
+        "after partitions were added, until every producer knows (metadata.max.age.ms; 30 s at our gateway)",
     ),
     Setting("GAMEKEEPER_DATA", "~/.local/share/gamekeeper", forms.path, "folder of `up`: everything embedded"),
     Setting("GAMEKEEPER_CACHE", "~/.cache/gamekeeper", forms.path, "folder for what is fetched once"),

@@ -2,7 +2,7 @@
 
 from kafka.errors import KafkaError, SaslAuthenticationFailedError
 
-from consumers.kafka.admin import Made, make_topics, topic_id
+from consumers.kafka.admin import Found, Made, find, make_topics
 from consumers.kafka.connection import KafkaSettings, reachable
 from consumers.kafka.history import read_range, written
 from consumers.kafka.producer import Producer
@@ -11,6 +11,7 @@ from consumers.kafka.tail import Tail
 
 __all__ = [
     "Change",
+    "Found",
     "KafkaError",
     "KafkaSettings",
     "Made",
@@ -18,9 +19,9 @@ __all__ = [
     "SaslAuthenticationFailedError",
     "Source",
     "Tail",
+    "find",
     "make_topics",
     "reachable",
     "read_range",
-    "topic_id",
     "written",
 ]

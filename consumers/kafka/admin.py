@@ -39,14 +39,19 @@ def make_topics(broker: KafkaSettings | str, wanted: Mapping[str, tuple[int, Map
     ]
 
 
-def topic_id(broker: KafkaSettings | str, topic: str) -> str | None:
-    """Return the id of `topic`, which a topic made again under the same name does not share.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A topic as it is now."""
 
-    "" where the brokers give none (before 2.8), None when there is no such topic. Raises KafkaError.
-    """
+    id: str  # a topic made again under the same name does not share it; "" where the brokers give none (before 2.8)
+    partitions: int
+
+
+def find(broker: KafkaSettings | str, topic: str) -> Found | None:
+    """Return how `topic` is, None when there is no such topic. Raises KafkaError."""
     with _admin(broker) as admin:
         [described] = admin.describe_topics([topic])
-    return None if described["error_code"] else str(described["topic_id"] or "")
+    return None if described["error_code"] else Found(str(described["topic_id"] or ""), len(described["partitions"]))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ FETCH_WAIT_MS = 100  # for records, at the broker: questions about offsets wait 
 CLOSE_SECONDS = 2.0  # leaving the group; past this the session timeout does it
 JOIN_SECONDS = 1.0  # of one poll while joining: a join that ends between two polls has to begin again
 ASK_SECONDS = 1.0  # looking up offsets
+METADATA_MS = 5_000  # added partitions, and a topic made anew, are noticed within this
 _MICROSECONDS = 1_000  # in one of Kafka's milliseconds
 
 
@@ -78,6 +79,7 @@ class Source:
             heartbeat_interval_ms=int(session * 1000 / HEARTBEATS),
             fetch_max_wait_ms=FETCH_WAIT_MS,
             max_poll_records=BATCH_RECORDS,
+            metadata_max_age_ms=METADATA_MS,
             max_partition_fetch_bytes=FETCH_BYTES,
             allow_auto_create_topics=False,
             metrics_enabled=False,
@@ -132,6 +134,13 @@ class Source:
         places = [TopicPartition(self.topic, partition) for partition in partitions]
         ends = self._consumer.end_offsets(places, timeout_ms=int(ASK_SECONDS * 1000))
         return {place.partition: int(end) for place, end in ends.items()}
+
+    def life(self) -> str | None:
+        """Return the topic's id as the brokers last told; "" where they tell none, None when there is no such topic."""
+        cluster = self._consumer._cluster  # noqa: SLF001  # the driver has no other door to this
+        if not cluster.partitions_for_topic(self.topic):
+            return None
+        return str(cluster.topic_id(self.topic) or "")
 
     def mirror(self, offsets: Mapping[int, int]) -> None:
         """Tell the group how far we are, for lag tools; failures are counted and do not matter."""

@@ -45,6 +45,7 @@ def detect() -> None:
             checkpoint_seconds=settings.checkpoint_seconds,
             checkpoint_queries=settings.checkpoint_queries,
             clients_max=settings.clients_max,
+            learn_seconds=settings.learn_seconds,
             marks_key=settings.marks_key,
         )
     )

@@ -124,12 +124,13 @@ def test_another_owner_fences(road: Road, plane: Population) -> None:
     streams = crowd()
     records = interleaved(streams)
     topic = road.topics.predictions
-    identity = room.topic_id(road.kafka, topic) or ""
+    found = room.find(road.kafka, topic)
+    assert found is not None
     with detecting(road):
         half = len(records) // 2
         written = road.write(records[:half])
         until(lambda: road.read() == written)
-        epochs = [claim(road.engine, Place(f"{road.prefix}group", topic, identity, number)).epoch for number in (0, 1)]
+        epochs = [claim(road.engine, Place(f"{road.prefix}group", topic, found.id, number)).epoch for number in (0, 1)]
         written += road.write(records[half:])
         until(lambda: road.read() == written)
     assert_exact(road, streams, plane)

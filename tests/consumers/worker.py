@@ -76,6 +76,7 @@ def run_detect(told: dict[str, Any]) -> None:
             clients_max=told.get("clients_max", 40_000),
             session_seconds=6.0,
             checkpoint_seconds=0.2,
+            learn_seconds=told.get("learn_seconds", 0.0),
             metrics_port=told.get("metrics_port"),
             marks_key=told.get("marks_key", ""),
         )

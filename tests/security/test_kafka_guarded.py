@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from consumers import topics
-from consumers.kafka import KafkaError, Producer, Source, Tail, topic_id, written
+from consumers.kafka import KafkaError, Producer, Source, Tail, find, written
 from detector.topics import Topics
 from gamekeeper import brokers, settings
 from gateway.kafka import Away, Brokers, Writer, reading
@@ -40,7 +40,7 @@ def test_every_client_gets_in(guarded: Guarded, protocol: str, changes: dict[str
     kafka = brokers.kafka(settings.load(environment(guarded, protocol, changes)))
     names = Topics(topics_prefix)
     assert all(state.created for state in topics.ensure(kafka, 1, topics_prefix))
-    assert topic_id(kafka, names.keys)
+    assert find(kafka, names.keys)
     with closing(Producer(kafka)) as producer:
         producer.send(names.keys, b"k", b"v")
     assert written(kafka, names.keys) == 1
