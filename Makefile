@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test test-slow check lock
+.PHONY: setup demo test test-slow check audit lock
 
 setup: $(STAMP)
 
@@ -29,6 +29,10 @@ test: check
 
 test-slow: setup
 	$(BIN)/pytest -m slow $(ARGS)
+
+# Known vulnerabilities of the locked packages; asks the package index, so it is not part of `make test`.
+audit: setup
+	$(BIN)/pip-audit --disable-pip --no-deps --require-hashes -r requirements.lock $(ARGS)
 
 # Needs uv; only for whoever changes the dependencies.
 lock:

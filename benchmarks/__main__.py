@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import defences, detection, gateway, leakage, profile, replay, watermark
+from benchmarks.chaos import command as chaos
 
 Result: TypeAlias = dict[str, Any]
 _FILE_WIDTH = 140  # columns, where the output is no terminal that says its own
@@ -38,14 +40,16 @@ def _told(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A benchmark: adds its own options, runs with them, and makes tables of what it found."""
+    """A benchmark: adds its own options, runs with them, makes tables of what it found, may call that a failure."""
 
     options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], Result]
     tables: Callable[[Result], list[Table]] = _plain
+    failed: Callable[[Result], bool] = lambda _: False
 
 
 REGISTRY: dict[str, Benchmark] = {
+    "chaos": Benchmark(chaos.options, chaos.run, chaos.tables, chaos.failed),
     "defences": Benchmark(defences.options, defences.run, defences.tables),
     "detection": Benchmark(detection.options, detection.run, detection.tables),
     "gateway": Benchmark(gateway.options, gateway.run),
@@ -72,6 +76,8 @@ def main() -> None:
     console = console if console.is_terminal else Console(width=_FILE_WIDTH)
     console.print(f"{options.name} ({platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()})")
     console.print(*REGISTRY[options.name].tables(result))
+    if REGISTRY[options.name].failed(result):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from consumers import kafka, marks, metrics
 from consumers.health import Health
-from consumers.kafka import KafkaSettings, Source
+from consumers.kafka import KafkaError, KafkaSettings, Source
 from consumers.keeper import Bounds, Keeper
 from consumers.partition import Terms
 from consumers.populations import Library
@@ -59,9 +59,9 @@ def run(settings: DetectSettings) -> None:
     health = Health()
     port = settings.metrics_port
     server = None if port is None else metrics.serve(port, health, settings.metrics_host)
-    threading.Thread(target=warm.warm, name="warm", daemon=True).start()  # while the group deals out partitions
     engine = connect(settings.database, settings.schema, name="gamekeeper detect")
     try:
+        _warm(health, stop)
         source = _join(settings, health, stop)
         if source is not None:
             _read(settings, source, engine, health, stop)
@@ -71,21 +71,33 @@ def run(settings: DetectSettings) -> None:
             server.close()
 
 
+def _warm(health: Health, stop: threading.Event) -> None:
+    """Load what is compiled before the group deals out partitions to us: till then others do better with them."""
+    loading = threading.Thread(target=warm.warm, name="warm", daemon=True)
+    loading.start()
+    while loading.is_alive() and not stop.is_set():
+        health.turn()
+        loading.join(POLL_SECONDS)
+
+
 def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> Source | None:
     """Return a member of the group as soon as a broker answers, or None when asked to stop before."""
     while not stop.is_set():
         health.turn()
-        if kafka.reachable(settings.kafka):
-            health.fine("kafka")
-            return Source(
+        try:
+            source = Source(
                 settings.kafka,
                 settings.group,
                 settings.topic,
                 member=settings.member,
                 session=settings.session_seconds,
             )
-        health.fault("kafka", "no broker accepts a connection")
-        stop.wait(_KNOCK_SECONDS)
+        except KafkaError as error:
+            health.fault("kafka", f"no broker lets us in: {error}")
+            stop.wait(_KNOCK_SECONDS)
+        else:
+            health.fine("kafka")
+            return source
     return None
 
 

@@ -21,6 +21,7 @@ PROBE_SECONDS = 2.0  # between questions to the brokers how far the topic goes; 
 HURRY_SECONDS = 0.005  # a round's wait for records while a checkpoint is due
 TURN_SECONDS = 1.0  # between looks whether an added partition may begin
 WAITS = (0.2, 0.5, 1.0, 2.0)  # seconds before a partition is claimed again; the last repeats
+FENCED_SECONDS = 2.0  # the same where another owner claimed it: by then a heartbeat has told us if it is not ours
 
 log = structlog.get_logger()
 _WORLD = (SQLAlchemyError, KafkaError, Fenced)  # may fail at any time, through nobody's fault here
@@ -71,7 +72,7 @@ class Keeper:
 
     def finish(self) -> None:
         """Write a last checkpoint of everything."""
-        self._save(list(self._held))
+        self._save(list(self._held), leaving=True)
 
     def _overdue(self) -> list[int]:
         """Return the partitions whose checkpoint is due, the longest due first."""
@@ -92,7 +93,7 @@ class Keeper:
         if change.gained:
             self._waiting.update(dict.fromkeys(change.partitions, 0.0))
             return
-        self._save([number for number in change.partitions if number in self._held])
+        self._save([number for number in change.partitions if number in self._held], leaving=True)
         for number in change.partitions:
             self._held.pop(number, None)
             self._waiting.pop(number, None)
@@ -108,24 +109,32 @@ class Keeper:
             if not self._introduced:
                 policies.put(self._terms.engine, self._terms.policy)
                 self._introduced = True
-            topic = self._bounds.topic()
-            for number in due:
-                self._claim(number, topic)
+            begun = time.monotonic()
+            ready = self._ready(due, self._bounds.topic())
+            beginnings = self._source.beginnings([place.partition for place in ready])
+            for place in ready:
+                self._claim(place, beginnings[place.partition], begun)
         except _WORLD as error:
             self._failed("claiming", error)
             for number in self._waiting.keys() & due:
                 self._wait(number)
 
-    def _claim(self, number: int, topic: Found | None) -> None:
-        if topic is None or number >= topic.partitions:
-            self._wait(number)  # it was deleted meanwhile: the group will say so
-            return
-        place = Place(self._bounds.group, self._source.topic, topic.id, number)
-        if growth.behind(self._terms.engine, self._source, place, topic.partitions, self._bounds.learn):
-            self._waiting[number] = time.monotonic() + TURN_SECONDS
-            return
-        claim = checkpoint.claim(self._terms.engine, place)
-        beginning = self._source.beginning(number)
+    def _ready(self, due: list[int], topic: Found | None) -> list[Place]:
+        """Return those of `due` that may be claimed. The others are gone, or were added and wait for their turn."""
+        ready = []
+        for number in due:
+            if topic is None or number >= topic.partitions:
+                self._wait(number)  # the group will say that it is gone
+                continue
+            place = Place(self._bounds.group, self._source.topic, topic.id, number)
+            if growth.behind(self._terms.engine, self._source, place, topic.partitions, self._bounds.learn):
+                self._waiting[number] = time.monotonic() + TURN_SECONDS
+            else:
+                ready.append(place)
+        return ready
+
+    def _claim(self, place: Place, beginning: int, begun: float) -> None:
+        claim, number = checkpoint.claim(self._terms.engine, place), place.partition
         start = max(beginning if claim.next is None else claim.next, beginning)
         partition = Partition(self._terms, claim, start)
         if claim.next is not None and claim.next < beginning:
@@ -134,14 +143,15 @@ class Keeper:
         self._held[number] = partition
         self._due[number] = time.monotonic() + self._bounds.checkpoint_seconds
         del self._waiting[number]
-        log.info("partition claimed", partition=number, epoch=claim.epoch, next=start)
+        log.info("partition claimed", partition=number, epoch=claim.epoch, next=start,
+                 seconds=round(time.monotonic() - begun, 4))  # fmt: skip
 
     def _leave_old_life(self) -> None:
         """Save and drop partitions of a topic that was deleted and made again: offsets have begun anew."""
         life = self._source.life()
         for number in [number for number, one in self._held.items() if life not in {None, one.claim.place.topic_id}]:
             log.error("the topic was made anew: what was not read of it is gone", partition=number)
-            self._save([number])
+            self._save([number], leaving=True)
             if number in self._held:
                 self._drop(number, Fenced("this life of the topic is over"))
 
@@ -168,7 +178,7 @@ class Keeper:
         """Notice records that retention removed while we read; other holes are the broker's own markers."""
         if first <= partition.next:
             return
-        beginning = self._source.beginning(number)
+        beginning = self._source.beginnings([number])[number]
         if beginning > partition.next:
             self._lost(partition, partition.next, min(beginning, first))
 
@@ -183,13 +193,13 @@ class Keeper:
                   exc_info=error.__cause__)  # fmt: skip
         self._doubts.setdefault(number, Doubt(error.first, error.last)).widen(error)
 
-    def _save(self, numbers: list[int]) -> None:
+    def _save(self, numbers: list[int], leaving: bool = False) -> None:
         saved = {}
         for number in numbers:
             partition = self._held[number]
             self._due[number] = time.monotonic() + self._bounds.checkpoint_seconds
             try:
-                written = partition.save(self._bounds.wanted(), self._keep())
+                written = partition.save(self._bounds.wanted(), self._keep(), leaving)
             except _WORLD as error:
                 self._drop(number, error)
             else:
@@ -219,12 +229,12 @@ class Keeper:
             self._source.hold(number)
         except KafkaError:
             return  # it was lost meanwhile; if it comes back, the group says so
-        self._wait(number)
+        self._wait(number, FENCED_SECONDS if isinstance(error, Fenced) else 0.0)
 
-    def _wait(self, number: int) -> None:
+    def _wait(self, number: int, least: float = 0.0) -> None:
         tries = self._tries.get(number, 0)
         self._tries[number] = tries + 1
-        self._waiting[number] = time.monotonic() + WAITS[min(tries, len(WAITS) - 1)]
+        self._waiting[number] = time.monotonic() + max(WAITS[min(tries, len(WAITS) - 1)], least)
 
     def _failed(self, what: str, error: Exception, **where: int) -> None:
         log.warning(what, error=type(error).__name__, detail=str(error)[:300], **where)

@@ -22,6 +22,9 @@ WAITING = Gauge("gamekeeper_partitions_waiting", "Partitions that are ours and n
 CLIENTS = Gauge("gamekeeper_clients", "Clients held in memory")
 MIRROR_FAILURES = Gauge("gamekeeper_mirror_failures", "Commits to the consumer group that failed (lag tools only)")
 DELIVERIES = Counter("gamekeeper_deliveries", "Deliveries tried", ["channel", "outcome"])
+UNDELIVERED = Gauge(
+    "gamekeeper_deliveries_undelivered", "Deliveries that wait or were given up", ["channel", "outcome"]
+)
 EXPIRED = Counter("gamekeeper_decisions_expired", "Decisions that ended by the clock")
 DEGRADED = Gauge("gamekeeper_degraded", "1 while /healthz says degraded")
 IDLE = Gauge("gamekeeper_main_loop_idle_seconds", "Time since the main loop last came round")

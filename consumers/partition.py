@@ -25,6 +25,8 @@ from detector.wire import RawRecord, Unreadable
 MARKS_BYTES_MAX = 8 << 20  # of marked inputs waiting for a checkpoint
 UNREADABLE_MAX = 1_000  # waiting for a checkpoint, 4 KiB each: more than that are written at once
 STRANGERS_MAX = 10_000  # clients of one SELECT of snapshots
+SNAPSHOT_CHECKPOINTS = 5  # snapshots go with every fifth checkpoint at the latest, and
+SNAPSHOT_QUERIES = 50_000  # after so many predictions: what a new owner reads again at the most, some seconds' work
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Pending:
     gap: tuple[int, int] | None = None
 
     @property
+    def lasting(self) -> bool:
+        """Tell whether there is something that a new owner could not, or should not have to, derive again."""
+        return self.poisoned > 0 or self.gap is not None or bool(self.marks)
+
+    @property
     def read(self) -> int:
         """Predictions since the last checkpoint, whatever became of them."""
         return self.scored + self.counted + len(self.unreadable)
@@ -70,6 +77,9 @@ class Partition:
         self.claim = claim
         self.next = start
         self.saved = start
+        self._whole = start  # up to here Postgres holds snapshots of everybody
+        # checkpoints and predictions since then; a place without any snapshot gets one at once
+        self._since = SNAPSHOT_CHECKPOINTS if claim.next is None else 0, 0
         self.pending = Pending()
         self.in_force = dict(claim.populations)
         self._terms = terms
@@ -90,34 +100,50 @@ class Partition:
                 self._assess_each(queries, doubt, records)
         self.next = records[-1].place + 1
 
-    def save(self, wanted: Mapping[str, str], keep: int) -> Pending:
+    def save(self, wanted: Mapping[str, str], keep: int, leaving: bool = False) -> Pending:
         """Write a checkpoint, if there is anything to write, and return what is now in Postgres.
 
         `wanted` names the population version of each model that should be in force: from here on it is. `keep` is how
-        many clients stay in memory. Raises Fenced or SQLAlchemyError: then drop this.
+        many clients stay in memory. Who is `leaving` hands everything over, so that nothing need be derived again.
+        Raises Fenced or SQLAlchemyError: then drop this.
         """
         heard = self._hear()
         adopted = {model: version for model, version in wanted.items() if self.in_force.get(model) != version}
-        if not (self.pending.read or self.pending.gap or heard or adopted or self.next != self.saved):
+        self._since = self._since[0] + 1, self._since[1] + self.pending.read
+        whole = bool(heard or adopted) or self.pending.lasting or leaving or self._snapshots_due(keep)
+        behind = self.next != (self._whole if whole else self.saved)
+        if not (self.pending.read or self.pending.gap or heard or adopted or behind):
             return self.pending
         arriving = [self._terms.population(version) for version in adopted.values()]
         with metrics.CHECKPOINT_SECONDS.time():
-            checkpoint.save(self._terms.engine, self.claim, self._checkpoint(heard, tuple(adopted.values())))
+            checkpoint.save(self._terms.engine, self.claim, self._checkpoint(heard, tuple(adopted.values()), whole))
         written, self.pending, self.saved = self.pending, Pending(), self.next
+        if whole:
+            self._let_go(arriving, keep)
+        return written
+
+    def _snapshots_due(self, keep: int) -> bool:
+        checkpoints, predictions = self._since
+        often = checkpoints >= SNAPSHOT_CHECKPOINTS or predictions >= SNAPSHOT_QUERIES
+        return often or self.detector.size > keep  # nobody leaves memory without a snapshot
+
+    def _let_go(self, arriving: Sequence[Population], keep: int) -> None:
+        """Do what may be done once everybody's snapshot is safe."""
+        self._whole, self._since = self.next, (0, 0)
         self.detector.saved()
         for population in arriving:
             self._adopt(population)
         self.detector.evict(keep)
-        return written
 
-    def _checkpoint(self, heard: Sequence[int], adopted: Sequence[str]) -> Checkpoint:
+    def _checkpoint(self, heard: Sequence[int], adopted: Sequence[str], whole: bool) -> Checkpoint:
         return Checkpoint(
             next=self.next,
             scored=self.pending.scored,
             counted=self.pending.counted,
             unreadable=self.pending.unreadable,
             verdicts=self.pending.verdicts,
-            snapshots=self.detector.changed(),
+            snapshots=self.detector.changed() if whole else (),
+            snapshotted=whole,
             marks=self.pending.marks,
             heard=heard,
             adopted=adopted,

@@ -11,7 +11,7 @@ from detector.records import Applied, GatewayStatus, format_time
 from gateway.access import Access, KeyRing, read_file
 from gateway.faults import Fault, unavailable
 from gateway.feed import Feed, Sinks, describe
-from gateway.kafka import Writer
+from gateway.kafka import Brokers, Writer
 from gateway.limits.limiter import Limiter
 from gateway.metrics import Metrics
 from gateway.policy import BadPolicy, Policy
@@ -161,20 +161,22 @@ def guarding(
     limiter = Limiter(settings.limits_store, settings.limits_open)
     guard = Guard(access, DecisionTable(), _log(settings), rules, policy, limiter, settings.secret)
     if settings.bootstrap is not None:
-        _connect(guard, settings, settings.bootstrap)
+        _connect(guard, settings, Brokers(settings.bootstrap, settings.security))
     _measure(guard)
     return guard
 
 
 def _log(settings: GatewaySettings) -> QueryLog:
-    writer = None if settings.bootstrap is None else Writer(settings.bootstrap, settings.log.in_flight)
+    if settings.bootstrap is None:
+        return QueryLog(None)
+    writer = Writer(Brokers(settings.bootstrap, settings.security), settings.log.in_flight)
     return QueryLog(writer, settings.topics.predictions, settings.log)
 
 
-def _connect(guard: Guard, settings: GatewaySettings, bootstrap: str) -> None:
+def _connect(guard: Guard, settings: GatewaySettings, brokers: Brokers) -> None:
     keys = guard.access.ring if settings.keys_file is None else None
-    guard.feed = Feed(bootstrap, settings.topics, Sinks(guard.table, keys, guard.applied))
-    writer = Writer(bootstrap, WAITING_MAX)
+    guard.feed = Feed(brokers, settings.topics, Sinks(guard.table, keys, guard.applied))
+    writer = Writer(brokers, WAITING_MAX)
     guard.reporter = Reporter(writer, settings.topics.gateway_status, lambda: guard.status(settings.name))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from detector.brokers import Security
 from detector.topics import Topics
 from gateway.policy import Policy
 
@@ -30,6 +31,7 @@ class GatewaySettings:
 
     models: Path | Mapping[str, Path] = field(default_factory=dict)
     bootstrap: str | None = None
+    security: Security = field(default_factory=Security)  # what those brokers demand
     name: str = "gateway"
     host: str = "127.0.0.1"
     port: int = 8080

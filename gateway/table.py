@@ -5,6 +5,7 @@ overtakes it): an older serial never overwrites a newer one.
 """
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from detector.decision import ANY_MODEL, Decision, Key, Scope, in_force
@@ -36,6 +37,12 @@ class DecisionTable:
 
     def __len__(self) -> int:
         return len(self._longest)
+
+    def __iter__(self) -> Iterator[Decision]:
+        """Yield every decision held, as of now."""
+        with self._lock:
+            by_value = [models for values in self._scopes.values() for models in values.values()]
+            return iter([decision for models in by_value for decision in models.values()])
 
     def apply(self, decision: Decision) -> bool:
         """Take a decision in, unless its key holds it already or a newer one; tell whether it was taken."""

@@ -1,9 +1,9 @@
 """Kafka, as the consumers need it. Nothing else in this room imports the driver."""
 
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, SaslAuthenticationFailedError
 
 from consumers.kafka.admin import Found, Made, find, make_topics
-from consumers.kafka.connection import KafkaSettings, connection, reachable
+from consumers.kafka.connection import KafkaSettings, reachable
 from consumers.kafka.history import read_range, written
 from consumers.kafka.producer import Producer
 from consumers.kafka.source import Change, Source
@@ -16,9 +16,9 @@ __all__ = [
     "KafkaSettings",
     "Made",
     "Producer",
+    "SaslAuthenticationFailedError",
     "Source",
     "Tail",
-    "connection",
     "find",
     "make_topics",
     "reachable",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka.admin import ConfigResource, KafkaAdminClient
-from kafka.errors import KafkaConnectionError, TopicAlreadyExistsError
+from kafka.errors import TopicAlreadyExistsError
 
-from consumers.kafka.connection import KafkaSettings, connection, reachable
+from consumers.kafka.connection import KafkaSettings, opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,7 @@ def find(broker: KafkaSettings | str, topic: str) -> Found | None:
 
 @contextmanager
 def _admin(broker: KafkaSettings | str) -> Iterator[Any]:
-    if not reachable(broker):  # a constructor that fails leaves its thread behind
-        raise KafkaConnectionError("no broker accepts a connection")
-    admin = KafkaAdminClient(**connection(broker))
+    admin = opened(KafkaAdminClient, broker)
     try:
         yield admin
     finally:

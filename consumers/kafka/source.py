@@ -13,11 +13,13 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from consumers.kafka.connection import KafkaSettings, connection
+from consumers.kafka.connection import KafkaSettings, opened
 from detector.wire import RawRecord
 
 BATCH_RECORDS = 5_000  # the most records of one poll: bounds memory and the time of a step
 FETCH_BYTES = 4 << 20  # of one partition at a time
+HEARTBEATS = 10  # in a session; by its heartbeat a member hears that partitions are dealt out anew
+FETCH_WAIT_MS = 100  # for records, at the broker: questions about offsets wait behind it
 CLOSE_SECONDS = 2.0  # leaving the group; past this the session timeout does it
 JOIN_SECONDS = 1.0  # of one poll while joining: a join that ends between two polls has to begin again
 ASK_SECONDS = 1.0  # looking up offsets
@@ -60,20 +62,22 @@ class Source:
     ) -> None:
         """Join when first polled. `member` makes the membership static; `session` is in seconds.
 
-        Raises KafkaError when no broker answers; see `reachable`.
+        Raises KafkaError when no broker lets us in; then nothing is left.
         """
         self.topic = topic
         self.mirror_failures = 0
         self._changes: deque[Change] = deque()
-        self._consumer = KafkaConsumer(
-            **connection(broker),
+        self._consumer: Any = opened(
+            KafkaConsumer,
+            broker,
             group_id=group,
             group_instance_id=member,
             enable_auto_commit=False,
             auto_offset_reset="earliest",  # only reached when unread records were removed: see `detect`
             partition_assignment_strategy=[CooperativeStickyAssignor()],
             session_timeout_ms=int(session * 1000),
-            heartbeat_interval_ms=int(session * 1000 / 3),
+            heartbeat_interval_ms=int(session * 1000 / HEARTBEATS),
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             max_poll_records=BATCH_RECORDS,
             metadata_max_age_ms=METADATA_MS,
             max_partition_fetch_bytes=FETCH_BYTES,
@@ -81,7 +85,11 @@ class Source:
             metrics_enabled=False,
         )
         self._consumer.subscribe([topic], listener=_Listener(self._consumer, self._changes))
-        self._consumer.partitions_for_topic(topic)  # known before we join, else the group deals out nothing at first
+        try:
+            self._consumer.partitions_for_topic(topic)  # before we join, else the group deals out nothing at first
+        except KafkaError:
+            self.close()
+            raise
 
     def poll(self, seconds: float) -> list[tuple[int, list[RawRecord]]]:
         """Return what has come, at most BATCH_RECORDS, by partition. Empty also while no broker answers.
@@ -109,10 +117,14 @@ class Source:
         """Read nothing of `partition` until it is started again. Raises KafkaError when it was lost meanwhile."""
         self._consumer.pause(self._place(partition))
 
-    def beginning(self, partition: int) -> int:
-        """Return the first offset that retention has left. Raises KafkaError."""
-        place = TopicPartition(self.topic, partition)
-        return int(self._consumer.beginning_offsets([place], timeout_ms=int(ASK_SECONDS * 1000))[place])
+    def beginnings(self, partitions: Collection[int]) -> dict[int, int]:
+        """Return the first offset that retention has left of each partition. Raises KafkaError.
+
+        Ask once for all: the answer may wait behind a fetch that waits for records.
+        """
+        places = [TopicPartition(self.topic, partition) for partition in partitions]
+        beginnings = self._consumer.beginning_offsets(places, timeout_ms=int(ASK_SECONDS * 1000))
+        return {place.partition: int(beginning) for place, beginning in beginnings.items()}
 
     def ends(self, partitions: Collection[int]) -> dict[int, int]:
         """Return the next offset to be written of each partition: a question to the broker. Raises KafkaError.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gamekeeper import brokers
 from gamekeeper.commands import common
 from gamekeeper.settings import BadSettings, Settings
 
@@ -26,15 +27,16 @@ def detect() -> None:
     settings = common.settings()
     policy = common.policy(settings)
     from consumers import detect as process  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings  # noqa: PLC0415
     from detector.topics import Topics  # noqa: PLC0415
 
     process.run(
         process.DetectSettings(
-            kafka=KafkaSettings(settings.need_kafka()),
+            kafka=brokers.kafka(settings),
             database=settings.need_database(),
             schema=settings.schema,
             group=settings.group,
+            member=settings.member or None,
+            session_seconds=settings.session_seconds,
             topic=Topics(settings.topic_prefix).predictions,
             policy=policy,
             channels=common.channels(settings),
@@ -53,12 +55,11 @@ def deliver() -> None:
     """Send decisions to the gateways and alerts to people; expire decisions by the clock."""
     settings = common.settings()
     from consumers import deliver as process  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings  # noqa: PLC0415
     from detector.topics import Topics  # noqa: PLC0415
 
     process.run(
         process.DeliverSettings(
-            kafka=KafkaSettings(settings.need_kafka()),
+            kafka=brokers.kafka(settings),
             database=settings.need_database(),
             schema=settings.schema,
             topics=Topics(settings.topic_prefix),
@@ -113,6 +114,7 @@ def gateway(
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
             bootstrap=(settings.kafka_bootstrap_servers or None) if keys else settings.need_kafka(),
+            security=brokers.security(settings),
             keys_file=keys,
             topics=Topics(settings.topic_prefix),
             name=settings.gateway_name,

@@ -145,6 +145,7 @@ def test_query_log_is_what_the_detector_reads(
     assert [value["status"] for value in values] == [200] * 4 + [403]
     for value, row in zip(values, (0, 1, 2, 0), strict=False):
         np.testing.assert_allclose(value["output"]["probabilities"], true[row], atol=1e-6)
+    assert [value.get("model_version") for value in values] == ["1"] * 4 + [None]
     assert values[3]["served"] == {"label": int(true[0].argmax())}
     raw = [RawRecord(one.value, None, one.timestamp * 1000, one.offset) for one in records]
     decoded = decode(raw, {"digits": SHAPE})

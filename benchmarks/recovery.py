@@ -1,0 +1,87 @@
+"""Recovery: the work of taking over a partition whose clients all have snapshots in Postgres.
+
+Fence: the claim. Load: the snapshots of the clients of one poll (5,000 records), which is all that must be there before
+the stream goes on; and, beside it, those of all clients. Seeking is free: an offset is set. No Kafka takes part.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from benchmarks.chaos.command import ordinary
+from consumers.kafka.source import BATCH_RECORDS
+from consumers.partition import Partition, Terms
+from consumers.store import checkpoint, migrate, populations
+from consumers.store.engine import connect
+from consumers.store.facts import Channels, Place
+from detector.policy import Policy
+from detector.population import Population, dump
+from detector.wire import RawRecord
+from gamekeeper.embedded import start_postgres
+from tests.consumers import traffic
+
+PLACE = Place("group", "predictions", "life-1", 0)
+EVERYBODY = 10**9  # clients kept in memory: no bound
+QUERIES = 20  # of a client: more than a window
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add this benchmark's options."""
+    parser.add_argument("--clients", type=int, default=30_000, metavar="N", help="of the partition")
+
+
+def run(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Fill a partition, then take it over."""
+    population = ordinary()
+    with tempfile.TemporaryDirectory(prefix="gamekeeper-recovery-") as folder:
+        server = start_postgres(Path(folder), lambda *_: None)
+        try:
+            migrate.upgrade(server.url)
+            engine = connect(server.url)
+            populations.put(engine, dump([population]), "recovery")
+            return {"rows": _measured(engine, population, chosen.clients)}
+        finally:
+            server.stop()
+
+
+def _measured(engine: Engine, population: Population, clients: int) -> list[dict[str, Any]]:
+    names = [f"client-{number}" for number in range(clients)]
+    owner = _claimed(engine, population)
+    _fill(owner, names)
+    rows = []
+    claiming, owner = _timed(lambda: _claimed(engine, population))
+    rows.append({"what": "fence", "clients": clients, "seconds": claiming})
+    for many in (BATCH_RECORDS, clients):
+        owner = _claimed(engine, population)
+        loading, _ = _timed(partial(owner._restore, population.model, names[:many]))  # noqa: SLF001  # what it does itself
+        rows.append({"what": "load", "clients": many, "seconds": loading})
+    return rows
+
+
+def _claimed(engine: Engine, population: Population) -> Partition:
+    claim = checkpoint.claim(engine, PLACE)
+    return Partition(Terms(engine, Policy(), Channels(), lambda _: population), claim, claim.next or 0)
+
+
+def _fill(owner: Partition, names: list[str]) -> None:
+    """Let every client ask, and write everybody's snapshot."""
+    wanted = {traffic.MODEL: owner._terms.population("").version}  # noqa: SLF001  # any version: it knows one
+    owner.save(wanted, EVERYBODY)
+    inputs = traffic.ordinary("anybody", QUERIES)
+    for start in range(0, len(names), 1_000):
+        lines = [record for name in names[start : start + 1_000] for record in traffic.records(name, inputs)]
+        owner.take([RawRecord(line, None, None, owner.next + at) for at, line in enumerate(lines)], None)
+        owner.save(wanted, EVERYBODY)
+    owner.save(wanted, EVERYBODY, leaving=True)
+
+
+def _timed(do: Callable[[], Any]) -> tuple[float, Any]:
+    begun = time.perf_counter()
+    done = do()
+    return time.perf_counter() - begun, done
