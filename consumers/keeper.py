@@ -104,17 +104,18 @@ class Keeper:
             if not self._introduced:
                 policies.put(self._terms.engine, self._terms.policy)
                 self._introduced = True
-            begun = time.monotonic()
-            topic_id = self._bounds.topic_id() or ""
-            for number, beginning in self._source.beginnings(due).items():
-                self._claim(Place(self._bounds.group, self._source.topic, topic_id, number), beginning, begun)
+            topic_id = self._bounds.topic_id()
+            for number in due:
+                self._claim(number, topic_id or "")
         except _WORLD as error:
             self._failed("claiming", error)
             for number in due:
                 self._wait(number)
 
-    def _claim(self, place: Place, beginning: int, begun: float) -> None:
-        claim, number = checkpoint.claim(self._terms.engine, place), place.partition
+    def _claim(self, number: int, topic_id: str) -> None:
+        begun = time.monotonic()
+        claim = checkpoint.claim(self._terms.engine, Place(self._bounds.group, self._source.topic, topic_id, number))
+        beginning = self._source.beginning(number)
         start = max(beginning if claim.next is None else claim.next, beginning)
         partition = Partition(self._terms, claim, start)
         if claim.next is not None and claim.next < beginning:
@@ -150,7 +151,7 @@ class Keeper:
         """Notice records that retention removed while we read; other holes are the broker's own markers."""
         if first <= partition.next:
             return
-        beginning = self._source.beginnings([number])[number]
+        beginning = self._source.beginning(number)
         if beginning > partition.next:
             self._lost(partition, partition.next, min(beginning, first))
 
