@@ -146,8 +146,8 @@ class Source:
 
     def close(self) -> None:
         """Leave the group; a static member stays in it until its session ends, so that a restart moves nothing."""
-        for consumer in (self._consumer, self._reader):
-            consumer.close(autocommit=False, timeout_ms=int(CLOSE_SECONDS * 1000))
+        self._consumer.close(autocommit=False, timeout_ms=int(CLOSE_SECONDS * 1000))
+        self._reader.close(autocommit=False, timeout_ms=0)  # it has nothing to say to anybody
 
     def _take_part(self) -> None:
         """Do what a member has to do; returns at once when there is nothing."""
