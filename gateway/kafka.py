@@ -222,7 +222,7 @@ def _knock(brokers: Brokers) -> None:
             _connect(server.strip(), brokers.security.tls)
             return _log_in(Brokers(server, brokers.security))
         except (OSError, ValueError) as error:
-            why = KafkaConnectionError(f"{server}: {error}")
+            why = KafkaConnectionError(f"no broker answers at {server}: {error}")
         except KafkaError as error:
             why = error
     raise why
