@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import gc
 import os
 import signal
 import socket
@@ -308,6 +309,7 @@ def own_kafka(data_folder: Path, tmp_path: Path) -> Iterator[embedded.Server]:
     server.stop()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # of the driver, when a broker that it knew is away
 def test_a_killed_broker_changes_nothing_for_clients(settings: GatewaySettings, own_kafka: embedded.Server) -> None:
     """While the broker is dead the last table is in force, its age is told, and the log waits; then all catches up."""
     ensure(own_kafka.url, partitions=1)
@@ -337,6 +339,7 @@ def test_a_killed_broker_changes_nothing_for_clients(settings: GatewaySettings, 
         until(lambda: _healthy(running), 20)
         read_all(own_kafka.url, topics.predictions, 13)
         assert running.http.get("/healthz").json()["log"]["dropped"] == 0
+    gc.collect()
 
 
 def _kill(server: embedded.Server) -> None:
