@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import defences, detection, fuzz, gateway, leakage, profile, replay, watermark
+from benchmarks import defences, detection, fuzz, gateway, leakage, profile, recovery, replay, soak, watermark
 from benchmarks.chaos import command as chaos
 
 Result: TypeAlias = dict[str, Any]
@@ -56,7 +56,9 @@ REGISTRY: dict[str, Benchmark] = {
     "gateway": Benchmark(gateway.options, gateway.run),
     "leakage": Benchmark(leakage.options, leakage.run),
     "profile": Benchmark(profile.options, profile.run),
+    "recovery": Benchmark(recovery.options, recovery.run),
     "replay": Benchmark(replay.options, replay.run),
+    "soak": Benchmark(soak.options, soak.run, soak.tables, soak.failed),
     "watermark": Benchmark(watermark.options, watermark.run, watermark.tables),
 }
 

@@ -40,5 +40,4 @@ def _ends(source: Source, layout: Layout) -> dict[int, int]:
         log.error("the number of partitions is no multiple of what it was: clients also moved between old partitions, "
                   "and may be judged by a part of their past", before=layout.before, now=layout.partitions)  # fmt: skip
     ends = source.ends(range(layout.before))
-    beginnings = source.beginnings(ends)
-    return {number: end if beginnings[number] < end else 0 for number, end in ends.items()}
+    return {number: end if source.beginning(number) < end else 0 for number, end in ends.items()}

@@ -109,11 +109,8 @@ class Keeper:
             if not self._introduced:
                 policies.put(self._terms.engine, self._terms.policy)
                 self._introduced = True
-            begun = time.monotonic()
-            ready = self._ready(due, self._bounds.topic())
-            beginnings = self._source.beginnings([place.partition for place in ready])
-            for place in ready:
-                self._claim(place, beginnings[place.partition], begun)
+            for place in self._ready(due, self._bounds.topic()):
+                self._claim(place)
         except _WORLD as error:
             self._failed("claiming", error)
             for number in self._waiting.keys() & due:
@@ -133,8 +130,10 @@ class Keeper:
                 ready.append(place)
         return ready
 
-    def _claim(self, place: Place, beginning: int, begun: float) -> None:
-        claim, number = checkpoint.claim(self._terms.engine, place), place.partition
+    def _claim(self, place: Place) -> None:
+        begun, number = time.monotonic(), place.partition
+        claim = checkpoint.claim(self._terms.engine, place)
+        beginning = self._source.beginning(number)
         start = max(beginning if claim.next is None else claim.next, beginning)
         partition = Partition(self._terms, claim, start)
         if claim.next is not None and claim.next < beginning:
@@ -178,7 +177,7 @@ class Keeper:
         """Notice records that retention removed while we read; other holes are the broker's own markers."""
         if first <= partition.next:
             return
-        beginning = self._source.beginnings([number])[number]
+        beginning = self._source.beginning(number)
         if beginning > partition.next:
             self._lost(partition, partition.next, min(beginning, first))
 

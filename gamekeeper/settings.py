@@ -51,6 +51,7 @@ class Settings:
     gateway_port: int
     gateway_name: str
     gateway_fail_open: bool
+    gateway_age_header: bool
     gateway_policy: Path | None
     gateway_secret: str
     limits_store: str
@@ -180,6 +181,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("GAMEKEEPER_GATEWAY_PORT", "8080", forms.port, "port of the gateway"),
     Setting("GAMEKEEPER_GATEWAY_NAME", "gateway", forms.name, "this gateway in gateway_status"),
     Setting("GAMEKEEPER_GATEWAY_FAIL_OPEN", "yes", forms.yes, "serve while the decisions in force are not known yet"),
+    Setting("GAMEKEEPER_GATEWAY_AGE_HEADER", "no", forms.yes, "tell clients how old the table of decisions is"),
     Setting("GAMEKEEPER_GATEWAY_POLICY", "", forms.existing_file, "gateway's policy (TOML): limits, answers, tokens"),
     Setting(
         "GAMEKEEPER_GATEWAY_SECRET",

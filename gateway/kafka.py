@@ -26,6 +26,7 @@ RECORD_BYTES = 1_048_576  # the record size limit of the contract
 LINGER_MS = 5
 METADATA_MS = 30_000  # how soon new partitions are seen
 BOOTSTRAP_MS = 10_000  # for the first answers of a broker that accepts connections
+RECONNECT_MS = 1_000  # a broker that returns is noticed so soon
 STOP_MS = 1_000
 
 
@@ -222,7 +223,7 @@ def _knock(brokers: Brokers) -> None:
             _connect(server.strip(), brokers.security.tls)
             return _log_in(Brokers(server, brokers.security))
         except (OSError, ValueError) as error:
-            why = KafkaConnectionError(f"{server}: {error}")
+            why = KafkaConnectionError(f"no broker answers at {server}: {error}")
         except KafkaError as error:
             why = error
     raise why
@@ -259,6 +260,7 @@ def _connection(brokers: Brokers) -> dict[str, Any]:
     return {
         "bootstrap_servers": [server.strip() for server in brokers.bootstrap.split(",")],
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "reconnect_backoff_max_ms": RECONNECT_MS,
         "allow_auto_create_topics": False,
         "metadata_max_age_ms": METADATA_MS,
         **brokers.security.options(),

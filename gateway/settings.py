@@ -49,6 +49,7 @@ class GatewaySettings:
     limits_open: bool = True  # while that Redis is away each gateway counts for itself; False: it refuses
     fail_open: bool = True  # serve while the decisions in force are not known
     table_age_max: float = 60.0  # s; a table that is older counts as not known
+    age_header: bool = False  # say with each answer how old that table is
     feed_wait: float = 3.0  # s to wait for the first look at the topics before serving
     body_bytes: int = 8 * MEBIBYTE
     body_seconds: float = 30.0  # for a body to arrive

@@ -53,6 +53,7 @@ def join(stage: Stage, _chance: Random) -> list[Later]:
 
 def broker(stage: Stage, chance: Random) -> list[Later]:
     """Kill the broker; it comes back with what it had acknowledged."""
+    stage.wait_for("kafka")
     gone = time.time()
     stage.kafka.kill()
     return [(chance.uniform(*AWAY_SECONDS), partial(_back, server="kafka", gone=gone))]
@@ -60,6 +61,7 @@ def broker(stage: Stage, chance: Random) -> list[Later]:
 
 def database(stage: Stage, chance: Random) -> list[Later]:
     """Shut Postgres down at once; it comes back with what was committed."""
+    stage.wait_for("postgres")
     gone = time.time()
     stage.crash_database()
     return [(chance.uniform(*AWAY_SECONDS), partial(_back, server="postgres", gone=gone))]
@@ -91,5 +93,4 @@ def _wake(stage: Stage, _chance: Random, name: str) -> None:
 
 
 def _back(stage: Stage, _chance: Random, server: str, gone: float) -> None:
-    getattr(stage, server).start()
-    stage.down.append((gone, time.time()))
+    stage.bring_back(server, gone)

@@ -96,6 +96,8 @@ def _play(stage: Stage, faults: list[tuple[float, Fault]], chance: Random, writi
             for delay, later in happen(stage, chance) or ():
                 heapq.heappush(due, (time.monotonic() - begun + delay, next(order), later))
         time.sleep(0.02)
+    for server in stage.returning:
+        stage.wait_for(server)
 
 
 def _drain(stage: Stage, read: int) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ PARTITIONS = 6
 WORKERS = 3
 SESSION_SECONDS = 6.0  # the least that Kafka permits unless told otherwise
 CLIENTS_MAX = 600  # in a worker's memory, of 2,000: clients leave for their snapshots and come back all the time
-LEAVE_SECONDS = 10.0  # from SIGTERM to the end; 5 s are promised on a machine that is not this busy
+LEAVE_SECONDS = 30.0  # from SIGTERM to the end; 5 s are promised on a machine that is not this busy
 STATIC = "detect-0"  # the worker whose membership is static
 TABLE = "table.jsonl"  # where the reader keeps its table
 
@@ -46,6 +47,7 @@ class Stage:
     moved: list[float] = field(default_factory=list)  # when a worker was killed, stopped or sent away
     down: list[tuple[float, float]] = field(default_factory=list)  # while the broker or the database was away
     started: int = 0
+    returning: dict[str, threading.Thread] = field(default_factory=dict)  # who starts a server again, by its name
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query. Raises SQLAlchemyError."""
@@ -89,7 +91,7 @@ class Stage:
         self.supervisor.children[name].process.send_signal(number)
 
     def leave(self, name: str) -> None:
-        """Send a worker away in order. Raises RuntimeError where it does not leave with 0."""
+        """Send a worker away in order; one that still starts has nothing to leave. Raises RuntimeError otherwise."""
         process = self.supervisor.children.pop(name).process
         process.terminate()
         try:
@@ -98,7 +100,7 @@ class Stage:
             process.kill()
             process.wait()
             code = None
-        if code != 0:
+        if code not in {0, -signal.SIGTERM}:
             raise RuntimeError(f"{name} was asked to leave and ended with {code}; its log is {self._log(name)}")
 
     def end(self) -> None:
@@ -112,6 +114,20 @@ class Stage:
         os.kill(int(pid_file.read_text().split()[0]), signal.SIGQUIT)
         while self.postgres.alive:
             time.sleep(0.02)
+
+    def bring_back(self, name: str, gone: float) -> None:
+        """Start a server again that went at `gone`, in the background: the other faults do not wait for it."""
+        self.returning[name] = threading.Thread(target=self._start_again, args=(name, gone))
+        self.returning[name].start()
+
+    def wait_for(self, name: str) -> None:
+        """Wait until a server that was to come back is there."""
+        if name in self.returning:
+            self.returning[name].join()
+
+    def _start_again(self, name: str, gone: float) -> None:
+        getattr(self, name).start()
+        self.down.append((gone, time.time()))
 
     def _awake(self) -> list[str]:
         children = self.supervisor.children.items()

@@ -1,10 +1,15 @@
 """The topic of query records as `detect` reads it: bounded batches, and who owns which partition.
 
 Offsets are kept in Postgres. The group only deals out partitions; what is committed to it is a mirror for lag tools.
+So there are two consumers: one is the member of the group and never fetches, the other reads what we hold. In
+kafka-python 3.0 a consumer hands out nothing while it joins, and a join waits for every member that is not known to be
+dead: with one consumer a death would stop all of the others' partitions for up to a session.
 """
 
+import time
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +22,12 @@ from consumers.kafka.connection import KafkaSettings, opened
 from detector.wire import RawRecord
 
 BATCH_RECORDS = 5_000  # the most records of one poll: bounds memory and the time of a step
-FETCH_BYTES = 4 << 20  # of one partition at a time
+FETCH_BYTES = 4 << 20  # of one partition at a time, as the producers compressed them
+ANSWER_BYTES = 32 << 20  # of all partitions of a broker
 HEARTBEATS = 10  # in a session; by its heartbeat a member hears that partitions are dealt out anew
-FETCH_WAIT_MS = 100  # for records, at the broker: questions about offsets wait behind it
 CLOSE_SECONDS = 2.0  # leaving the group; past this the session timeout does it
 JOIN_SECONDS = 1.0  # of one poll while joining: a join that ends between two polls has to begin again
+LOOK_SECONDS = 0.1  # for the group's coordinator, of one poll
 ASK_SECONDS = 1.0  # looking up offsets
 METADATA_MS = 5_000  # added partitions, and a topic made anew, are noticed within this
 _MICROSECONDS = 1_000  # in one of Kafka's milliseconds
@@ -36,16 +42,13 @@ class Change:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the driver has no types
-    """Runs on the driver's IO thread, which also carries the heartbeats: it only pauses and notes."""
+    """Runs on the driver's IO thread, which also carries the heartbeats: it only notes."""
 
-    def __init__(self, consumer: Any, changes: deque[Change]) -> None:
-        self._consumer = consumer
+    def __init__(self, changes: deque[Change]) -> None:
         self._changes = changes
 
     def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
-        partitions = sorted(assigned)
-        self._consumer.pause(*partitions)  # nothing is fetched before the saved offset is known
-        self._changes.append(Change(tuple(one.partition for one in partitions), gained=True))
+        self._changes.append(Change(tuple(sorted(one.partition for one in assigned)), gained=True))
 
     def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
         self._changes.append(Change(tuple(sorted(one.partition for one in revoked)), gained=False))
@@ -67,37 +70,49 @@ class Source:
         self.topic = topic
         self.mirror_failures = 0
         self._changes: deque[Change] = deque()
-        self._consumer: Any = opened(
-            KafkaConsumer,
-            broker,
-            group_id=group,
-            group_instance_id=member,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",  # only reached when unread records were removed: see `detect`
-            partition_assignment_strategy=[CooperativeStickyAssignor()],
-            session_timeout_ms=int(session * 1000),
-            heartbeat_interval_ms=int(session * 1000 / HEARTBEATS),
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-            max_poll_records=BATCH_RECORDS,
-            metadata_max_age_ms=METADATA_MS,
-            max_partition_fetch_bytes=FETCH_BYTES,
-            allow_auto_create_topics=False,
-            metrics_enabled=False,
-        )
-        self._consumer.subscribe([topic], listener=_Listener(self._consumer, self._changes))
-        try:
+        with ExitStack() as undo:
+            self._reader: Any = opened(
+                KafkaConsumer,
+                broker,
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",  # only reached when unread records were removed: see `detect`
+                max_poll_records=BATCH_RECORDS,
+                metadata_max_age_ms=METADATA_MS,
+                max_partition_fetch_bytes=FETCH_BYTES,
+                fetch_max_bytes=ANSWER_BYTES,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+            undo.callback(self._reader.close, autocommit=False, timeout_ms=0)
+            self._consumer: Any = opened(
+                KafkaConsumer,
+                broker,
+                group_id=group,
+                group_instance_id=member,
+                enable_auto_commit=False,
+                partition_assignment_strategy=[CooperativeStickyAssignor()],
+                session_timeout_ms=int(session * 1000),
+                heartbeat_interval_ms=int(session * 1000 / HEARTBEATS),
+                metadata_max_age_ms=METADATA_MS,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+            undo.callback(self._consumer.close, autocommit=False, timeout_ms=0)
+            self._consumer.subscribe([topic], listener=_Listener(self._changes))
             self._consumer.partitions_for_topic(topic)  # before we join, else the group deals out nothing at first
-        except KafkaError:
-            self.close()
-            raise
+            undo.pop_all()
 
     def poll(self, seconds: float) -> list[tuple[int, list[RawRecord]]]:
         """Return what has come, at most BATCH_RECORDS, by partition. Empty also while no broker answers.
 
-        Takes up to `seconds`, or JOIN_SECONDS while the group deals out partitions.
+        Takes up to `seconds`, and JOIN_SECONDS more while the group deals out partitions.
         """
-        joining = self._joining()
-        polled = self._consumer.poll(timeout_ms=int(max(seconds, JOIN_SECONDS if joining else 0) * 1000))
+        self._take_part()
+        if not self._reader.assignment():
+            time.sleep(seconds)
+            return []
+        polled = self._reader.poll(timeout_ms=int(seconds * 1000))
         return [(place.partition, [raw(record) for record in records]) for place, records in polled.items()]
 
     def changes(self) -> list[Change]:
@@ -105,33 +120,31 @@ class Source:
         seen = []
         while self._changes:
             seen.append(self._changes.popleft())
+            self._read(self._reader.assignment() - {self._named(number) for number in seen[-1].partitions})
         return seen
 
     def start(self, partition: int, offset: int) -> None:
         """Read `partition` from `offset` on. Raises KafkaError when it was lost meanwhile."""
         place = self._place(partition)
-        self._consumer.seek(place, offset)
-        self._consumer.resume(place)
+        self._read(self._reader.assignment() | {place})
+        self._reader.seek(place, offset)
 
     def hold(self, partition: int) -> None:
         """Read nothing of `partition` until it is started again. Raises KafkaError when it was lost meanwhile."""
-        self._consumer.pause(self._place(partition))
+        place = self._place(partition)
+        self._read(self._reader.assignment() - {place})
 
-    def beginnings(self, partitions: Collection[int]) -> dict[int, int]:
-        """Return the first offset that retention has left of each partition. Raises KafkaError.
-
-        Ask once for all: the answer may wait behind a fetch that waits for records.
-        """
-        places = [TopicPartition(self.topic, partition) for partition in partitions]
-        beginnings = self._consumer.beginning_offsets(places, timeout_ms=int(ASK_SECONDS * 1000))
-        return {place.partition: int(beginning) for place, beginning in beginnings.items()}
+    def beginning(self, partition: int) -> int:
+        """Return the first offset that retention has left. Raises KafkaError."""
+        place = self._named(partition)
+        return int(self._consumer.beginning_offsets([place], timeout_ms=int(ASK_SECONDS * 1000))[place])
 
     def ends(self, partitions: Collection[int]) -> dict[int, int]:
         """Return the next offset to be written of each partition: a question to the broker. Raises KafkaError.
 
         It is also how an absent broker is noticed, for `poll` never says.
         """
-        places = [TopicPartition(self.topic, partition) for partition in partitions]
+        places = [self._named(partition) for partition in partitions]
         ends = self._consumer.end_offsets(places, timeout_ms=int(ASK_SECONDS * 1000))
         return {place.partition: int(end) for place, end in ends.items()}
 
@@ -144,10 +157,7 @@ class Source:
 
     def mirror(self, offsets: Mapping[int, int]) -> None:
         """Tell the group how far we are, for lag tools; failures are counted and do not matter."""
-        committed = {
-            TopicPartition(self.topic, partition): OffsetAndMetadata(offset, "", -1)
-            for partition, offset in offsets.items()
-        }
+        committed = {self._named(partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
         try:
             self._consumer.commit_async(committed, callback=self._mirrored)
         except KafkaError:
@@ -156,6 +166,16 @@ class Source:
     def close(self) -> None:
         """Leave the group; a static member stays in it until its session ends, so that a restart moves nothing."""
         self._consumer.close(autocommit=False, timeout_ms=int(CLOSE_SECONDS * 1000))
+        self._reader.close(autocommit=False, timeout_ms=0)  # it has nothing to say to anybody
+
+    def _take_part(self) -> None:
+        """Do what a member has to do; returns at once when there is nothing."""
+        seconds = JOIN_SECONDS if self._joining() else LOOK_SECONDS
+        self._consumer._coordinator.poll(timeout_ms=seconds * 1000)  # noqa: SLF001  # the consumer's own would fetch, and wait
+
+    def _read(self, places: Collection[Any]) -> None:
+        """Read these and no others; those that were read before are read on."""
+        self._reader.assign(sorted(places))
 
     def _joining(self) -> bool:
         """Tell whether a join is under way, and keep it alive.
@@ -170,10 +190,13 @@ class Source:
         return bool(coordinator.rejoining)
 
     def _place(self, partition: int) -> Any:
-        place = TopicPartition(self.topic, partition)
+        place = self._named(partition)
         if place not in self._consumer.assignment():
             raise KafkaError(f"partition {partition} is not ours any more")
         return place
+
+    def _named(self, partition: int) -> Any:
+        return TopicPartition(self.topic, partition)
 
     def _mirrored(self, _offsets: Any, answer: Any) -> None:
         if isinstance(answer, Exception):

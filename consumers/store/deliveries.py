@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, case, exists, func, select, update
 
 from consumers.store.facts import Missing
 from consumers.store.owed import WAKE, message
@@ -70,19 +70,26 @@ def counts(engine: Engine) -> Mapping[tuple[str, str], int]:
 def resend(engine: Engine, ids: Sequence[int], said: Said) -> list[int]:
     """Owe deliveries that were given up again, from the first try on. Returns their ids.
 
-    Each keeps its `webhook-id`; of one channel and key the older goes first, as ever.
-    Raises Missing, and does nothing, when one of them was not given up.
+    Each keeps its `webhook-id`; of one channel and key the older goes first, as ever. A decision that a newer one has
+    replaced is none: it would be in force again wherever the newer one is long forgotten.
+    Raises Missing, and does nothing, when one of them was not given up, or was replaced.
     """
     with engine.begin() as connection:
         found = _owe_again(connection, deliveries.c.id.in_(ids), said)
         others = sorted(set(ids) - set(found))
         if others:
-            raise Missing(f"delivery {others[0]} was not given up; `gamekeeper deliveries list` tells of each")
+            raise Missing(
+                f"delivery {others[0]} was not given up, or a newer decision has replaced it; "
+                "`gamekeeper deliveries list` tells of each"
+            )
         return found
 
 
 def resend_given_up(engine: Engine, channel: str, said: Said) -> list[int]:
-    """Owe all that a channel was given up on again, in transactions of RESENT_AT_ONCE. Returns their ids."""
+    """Owe all that a channel was given up on again, in transactions of RESENT_AT_ONCE. Returns their ids.
+
+    Decisions that newer ones replaced stay given up: see `resend`.
+    """
     found: list[int] = []
     while True:
         with engine.begin() as connection:
@@ -94,7 +101,7 @@ def resend_given_up(engine: Engine, channel: str, said: Said) -> list[int]:
 
 def _owe_again(connection: Connection, which: ColumnElement[bool], said: Said) -> list[int]:
     row = deliveries.c
-    oldest = select(row.id).where(which, row.outcome == GIVEN_UP).order_by(row.id).limit(RESENT_AT_ONCE)
+    oldest = select(row.id).where(which, row.outcome == GIVEN_UP, ~_replaced()).order_by(row.id).limit(RESENT_AT_ONCE)
     ids = list(connection.execute(oldest.with_for_update()).scalars())
     again: dict[str, Any] = {"outcome": None, "settled": None, "leased": None, "attempts": 0, "due": func.now()}
     connection.execute(update(deliveries).where(row.id.in_(ids)).values(again))
@@ -102,6 +109,13 @@ def _owe_again(connection: Connection, which: ColumnElement[bool], said: Said) -
         audit(connection, "deliveries-resend", f"{len(ids)} deliveries", said, {"deliveries": ids})
         connection.execute(select(func.pg_notify(WAKE, "")))
     return ids
+
+
+def _replaced() -> ColumnElement[bool]:
+    """Return the condition of being a decision with a newer one owed to the same channel, delivered or not."""
+    row, newer = deliveries.c, deliveries.alias("newer")
+    same = (newer.c.channel == row.channel) & (newer.c.key == row.key) & (newer.c.id > row.id)
+    return (row.kind == "decision") & exists().where(same)
 
 
 def _outcome() -> ColumnElement[str]:

@@ -122,6 +122,7 @@ def gateway(
             port=settings.gateway_port if port is None else port,
             push_token=settings.push_token or None,
             fail_open=settings.gateway_fail_open,
+            age_header=settings.gateway_age_header,
             policy=common.gateway_policy(settings),
             secret=settings.gateway_secret.encode(),
             limits_store=settings.limits_store or None,

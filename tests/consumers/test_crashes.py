@@ -27,6 +27,7 @@ from tests.consumers.test_detect import detecting, expected, stored
 from tests.store.given import saved, verdict
 
 QUERIES = 48
+SAMPLE = ("consumers.store.answers:follow", "consumers.store.checkpoint:save", "detector.detector:Detector.saved")
 Dying = Callable[..., None]
 
 
@@ -59,7 +60,14 @@ def asked(number: int) -> dict[str, list[bytes]]:
     }
 
 
-@pytest.mark.parametrize(("effects", "told"), [(CHECKPOINT, {}), (CHECKPOINT + WHOLE, {"clients_max": 1})])
+@pytest.mark.parametrize(
+    ("effects", "told"),
+    [
+        (SAMPLE, {"clients_max": 1}),
+        pytest.param(CHECKPOINT, {}, marks=pytest.mark.slow),
+        pytest.param(CHECKPOINT + WHOLE, {"clients_max": 1}, marks=pytest.mark.slow),
+    ],
+)
 def test_a_crash_at_each_step_of_a_checkpoint(
     road: Road, plane: Population, effects: tuple[str, ...], told: dict[str, int]
 ) -> None:
@@ -91,11 +99,12 @@ def test_a_crash_at_each_step_of_a_checkpoint(
     assert {value for (value,) in road.rows("SELECT value FROM decision_heads WHERE action = 'block'")} == blocked
 
 
-def test_a_crash_at_each_step_of_a_delivery(cold_road: Road) -> None:
+@pytest.mark.parametrize("effects", [DELIVERY[:2], pytest.param(DELIVERY, marks=pytest.mark.slow)])
+def test_a_crash_at_each_step_of_a_delivery(cold_road: Road, effects: tuple[str, ...]) -> None:
     """Decisions reach the topic in order and alerts their endpoint, each under one id, whenever the sender dies."""
     road, owed = cold_road, Channels(("topic",), ("webhook:hook0",))
     with listening(200) as hook, dying(road) as die:
-        for number, step in enumerate(steps(DELIVERY)):
+        for number, step in enumerate(steps(effects)):
             people.decide(road.engine, _order(number), owed)
             saved(road.engine, verdict(Standing.SUSPECTED, client=f"thief-{number}"), channels=owed)
             die("deliver", step, hooks=[hook.url])
@@ -104,9 +113,9 @@ def test_a_crash_at_each_step_of_a_delivery(cold_road: Road) -> None:
         with road.process("deliver", hooks=[hook.url]):
             until(lambda: road.one("SELECT count(*) FROM deliveries WHERE outcome IS NULL") == 0)
     ids = {headers["webhook-id"]: body for _, headers, body in hook.received}
-    assert len(ids) == len(set(ids.values())) == len(steps(DELIVERY))
+    assert len(ids) == len(set(ids.values())) == len(steps(effects))
     serials = [value["serial"] for value in decided(road) if value["value"] == "thief"]
-    assert list(dict.fromkeys(serials)) == list(range(1, len(steps(DELIVERY)) + 1))
+    assert list(dict.fromkeys(serials)) == list(range(1, len(steps(effects)) + 1))
 
 
 def decided(road: Road) -> list[Any]:

@@ -11,11 +11,12 @@ from consumers.store.facts import Missing
 from consumers.store.outbox import Delivered, GivenUp, Retry, claim_deliveries, settle
 from consumers.store.people import Order, Said
 from detector.decision import Action, Scope
-from tests.store.given import CHANNELS, one, rows
+from detector.standing import Standing
+from tests.store.given import CHANNELS, one, rows, saved, verdict
 
 SAID = Said("ann", "the endpoint is back")
 LEASE = 30.0
-PUSH = "push:edge"
+PUSH, HOOK = "push:edge", "webhook:security"
 
 
 def decide(engine: Engine, value: str, action: Action = Action.BLOCK) -> None:
@@ -23,9 +24,9 @@ def decide(engine: Engine, value: str, action: Action = Action.BLOCK) -> None:
     people.decide(engine, Order(Scope.CLIENT, value, "*", action, 60, "", "ann"), CHANNELS)
 
 
-def give_up(engine: Engine) -> list[int]:
-    """Give up everything that the push channel may be sent now."""
-    claimed = claim_deliveries(engine, 2_000, LEASE, (PUSH,))
+def give_up(engine: Engine, channel: str = PUSH) -> list[int]:
+    """Give up everything that a channel may be sent now."""
+    claimed = claim_deliveries(engine, 2_000, LEASE, (channel,))
     for delivery in claimed:
         settle(engine, delivery.id, GivenUp("410"))
     return [delivery.id for delivery in claimed]
@@ -55,23 +56,31 @@ def test_listed_by_channel_outcome_and_age(engine: Engine) -> None:
 
 
 def test_sent_again_from_the_first_try_and_in_order(engine: Engine) -> None:
-    """The same delivery under the same id; of one key the older goes first, before what came later; it is audited."""
-    for action in (Action.THROTTLE, Action.BLOCK):
-        decide(engine, "a", action)
-    gone = give_up(engine) + give_up(engine)
-    names = [line.message for line in reversed(listed(engine, Wanted(PUSH)))]
-    decide(engine, "a", Action.PERTURB)
+    """The same alert under the same id; of one client the older goes first, before what came later; it is audited."""
+    for serial, standing in enumerate((Standing.SUSPECTED, Standing.CONFIRMED), start=1):
+        saved(engine, verdict(standing, serial))
+    gone = give_up(engine, HOOK) + give_up(engine, HOOK)
+    names = [line.message for line in reversed(listed(engine, Wanted(HOOK)))]
     assert resend(engine, gone[::-1], SAID) == gone
     sent = []
-    while claimed := claim_deliveries(engine, 10, LEASE, (PUSH,)):
+    while claimed := claim_deliveries(engine, 10, LEASE, (HOOK,)):
         assert [delivery.attempts for delivery in claimed] == [1]
         settle(engine, claimed[0].id, Delivered())
         sent.append(claimed[0].message)
-    assert sent[:2] == names
-    assert len(sent) == 3
+    assert sent == names
     assert rows(engine, "SELECT who, why, details FROM audit_log WHERE what = 'deliveries-resend'") == [
         ("ann", "the endpoint is back", {"deliveries": gone})
     ]
+
+
+def test_a_decision_that_was_replaced_stays_given_up(engine: Engine) -> None:
+    """A gateway that has forgotten the newer decision would take the older one for the newest."""
+    for action in (Action.BLOCK, Action.ALLOW):
+        decide(engine, "a", action)
+    [block], [lift] = give_up(engine), give_up(engine)
+    with pytest.raises(Missing, match="newer decision"):
+        resend(engine, [block], SAID)
+    assert resend_given_up(engine, PUSH, SAID) == [lift]
 
 
 def test_only_what_was_given_up_is_sent_again(engine: Engine) -> None:
