@@ -11,11 +11,11 @@ from kafka.admin import KafkaAdminClient
 from kafka.structs import TopicPartition
 from sqlalchemy import text
 
+from benchmarks import traffic
 from consumers import kafka as room
 from consumers import topics
 from detector.population import Population
 from detector.records import format_time
-from tests.consumers import traffic
 from tests.consumers.conftest import PARTITIONS
 from tests.consumers.road import Road, free_port, interleaved, until
 from tests.consumers.test_detect import Streams, assert_exact, crowd, detecting, expected, stored

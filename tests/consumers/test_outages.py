@@ -15,13 +15,13 @@ import httpx
 import msgspec
 import pytest
 
+from benchmarks import traffic
 from consumers import topics
 from consumers.store import migrate, populations
 from consumers.store.engine import connect
 from detector.population import Population, dump
 from gamekeeper import embedded, settings
 from tests.conftest import quiet
-from tests.consumers import traffic
 from tests.consumers.road import PATIENCE, ROOT, Road, free_port, interleaved, until
 from tests.consumers.test_detect import assert_exact, crowd, detecting
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaProducer
 
+from benchmarks import traffic
 from consumers.kafka import Source
-from tests.consumers import traffic
 from tests.consumers.road import Road, until
 from tests.consumers.test_detect import detecting
 
