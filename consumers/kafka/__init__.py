@@ -3,7 +3,7 @@
 from kafka.errors import KafkaError, SaslAuthenticationFailedError
 
 from consumers.kafka.admin import Found, Made, find, make_topics
-from consumers.kafka.connection import KafkaSettings, reachable
+from consumers.kafka.connection import reachable
 from consumers.kafka.history import read_range, written
 from consumers.kafka.producer import Producer
 from consumers.kafka.source import Change, Source
@@ -13,7 +13,6 @@ __all__ = [
     "Change",
     "Found",
     "KafkaError",
-    "KafkaSettings",
     "Made",
     "Producer",
     "SaslAuthenticationFailedError",

@@ -18,7 +18,8 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from consumers.kafka.connection import KafkaSettings, opened
+from consumers.kafka.connection import opened
+from detector.brokers import Brokers
 from detector.wire import RawRecord
 
 BATCH_RECORDS = 5_000  # the most records of one poll: bounds memory and the time of a step
@@ -61,7 +62,7 @@ class Source:
     """A member of the consumer group. Not thread-safe; a partition is silent until `start` is called for it."""
 
     def __init__(
-        self, broker: KafkaSettings | str, group: str, topic: str, *, member: str | None = None, session: float = 10.0
+        self, broker: Brokers | str, group: str, topic: str, *, member: str | None = None, session: float = 10.0
     ) -> None:
         """Join when first polled. `member` makes the membership static; `session` is in seconds.
 
