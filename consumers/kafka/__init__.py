@@ -5,8 +5,9 @@ from kafka.errors import KafkaError
 from consumers.kafka.admin import Made, make_topics, topic_id
 from consumers.kafka.connection import KafkaSettings, connection, reachable
 from consumers.kafka.history import read_range, written
+from consumers.kafka.membership import Change
 from consumers.kafka.producer import Producer
-from consumers.kafka.source import Change, Source
+from consumers.kafka.source import Source
 from consumers.kafka.tail import Tail
 
 __all__ = [
