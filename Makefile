@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test test-slow check lock
+.PHONY: setup demo test test-slow check audit lock
 
 setup: $(STAMP)
 
@@ -29,6 +29,11 @@ test: check
 
 test-slow: setup
 	$(BIN)/pytest -m slow $(ARGS)
+
+# Asks the advisory service about every pinned package; needs the network, so it is no part of `make test`.
+# Strict: a package that the service was not asked about is a failure, not silence.
+audit: setup
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock $(ARGS)
 
 # Needs uv; only for whoever changes the dependencies.
 lock:

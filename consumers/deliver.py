@@ -28,7 +28,7 @@ from consumers.clock import keep_time
 from consumers.health import Health
 from consumers.kafka import KafkaError, KafkaSettings, Producer, Tail
 from consumers.store import gateways, outbox
-from consumers.store.engine import connect
+from consumers.store.engine import POOL, connect
 from consumers.store.facts import Channels
 from consumers.store.leader import leading
 from detector.topics import Topics
@@ -75,16 +75,19 @@ def run(settings: DeliverSettings) -> None:
     health = Health()
     port = settings.metrics_port
     server = None if port is None else metrics.serve(port, health, settings.metrics_host)
-    engine = connect(settings.database, settings.schema, name="gamekeeper deliver")
+    lanes = len(settings.pushes) + len(settings.webhooks)
+    engine = connect(settings.database, settings.schema, name="gamekeeper deliver", kept=lanes + POOL)  # each listens
     producer = Producer(settings.kafka)
     post = Post(engine, health, stop)
-    with _threads(post, _tasks(settings, post, producer)):
-        while not stop.wait(EAR_SECONDS):
+    with _threads(post, _tasks(settings, post, producer)) as threads:
+        while not stop.wait(EAR_SECONDS) and all(thread.is_alive() for thread in threads):
             health.turn()
     producer.close()
     engine.dispose()
     if server is not None:
         server.close()
+    if not stop.is_set():
+        raise RuntimeError("a channel's thread has ended; what it said is above")
 
 
 def _tasks(settings: DeliverSettings, post: "Post", producer: Producer) -> dict[str, Callable[[], None]]:
@@ -106,13 +109,13 @@ def _tasks(settings: DeliverSettings, post: "Post", producer: Producer) -> dict[
 
 
 @contextmanager
-def _threads(post: "Post", tasks: dict[str, Callable[[], None]]) -> Iterator[None]:
+def _threads(post: "Post", tasks: dict[str, Callable[[], None]]) -> Iterator[list[threading.Thread]]:
     threads = [
         threading.Thread(target=post.guard, args=(name, task), name=name, daemon=True) for name, task in tasks.items()
     ]
     for thread in threads:
         thread.start()
-    yield
+    yield threads
     end = time.monotonic() + _JOIN_SECONDS
     for thread in threads:
         thread.join(max(end - time.monotonic(), 0))

@@ -7,13 +7,14 @@ next epoch, load the saved offset, seek, go on.
 import signal
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import Engine
 
 from consumers import kafka, marks, metrics
 from consumers.health import Health
-from consumers.kafka import KafkaSettings, Source
+from consumers.kafka import KafkaError, KafkaSettings, Source
 from consumers.keeper import Bounds, Keeper
 from consumers.partition import Terms
 from consumers.populations import Library
@@ -46,6 +47,7 @@ class DetectSettings:
     checkpoint_seconds: float = 1.0
     checkpoint_queries: int = 50_000
     marks_key: str = field(default="", repr=False)  # a Fernet key; empty: marked answers are not kept
+    learn_seconds: float = 40.0  # after partitions were added, until every producer knows
     clients_max: int = 40_000  # in memory, over all partitions of the process: about 51 kB each
 
 
@@ -82,17 +84,20 @@ def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> So
     """Return a member of the group as soon as a broker answers, or None when asked to stop before."""
     while not stop.is_set():
         health.turn()
-        if kafka.reachable(settings.kafka):
-            health.fine("kafka")
-            return Source(
+        try:
+            source = Source(
                 settings.kafka,
                 settings.group,
                 settings.topic,
                 member=settings.member,
                 session=settings.session_seconds,
             )
-        health.fault("kafka", "no broker accepts a connection")
-        stop.wait(_KNOCK_SECONDS)
+        except KafkaError as error:
+            health.fault("kafka", f"no broker lets us in: {error}")
+            stop.wait(_KNOCK_SECONDS)
+        else:
+            health.fine("kafka")
+            return source
     return None
 
 
@@ -107,7 +112,8 @@ def _read(settings: DetectSettings, source: Source, engine: Engine, health: Heal
             checkpoint_seconds=settings.checkpoint_seconds,
             checkpoint_queries=settings.checkpoint_queries,
             clients_max=settings.clients_max,
-            topic_id=lambda: kafka.topic_id(settings.kafka, settings.topic),
+            topic=lambda: kafka.find(settings.kafka, settings.topic),
+            learn=timedelta(seconds=settings.learn_seconds),
             wanted=library.wanted,
         ),
     )

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from consumers import metrics
+from consumers import growth, metrics
 from consumers.health import Health
-from consumers.kafka import Change, KafkaError, Source
+from consumers.kafka import Change, Found, KafkaError, Source
 from consumers.partition import Partition, Pending, Terms
 from consumers.poison import Doubt, Poisoned
 from consumers.store import checkpoint, policies
@@ -18,6 +19,7 @@ from detector.wire import RawRecord
 
 PROBE_SECONDS = 2.0  # between questions to the brokers how far the topic goes; an absent one shows within this
 HURRY_SECONDS = 0.005  # a round's wait for records while a checkpoint is due
+TURN_SECONDS = 1.0  # between looks whether an added partition may begin
 WAITS = (0.2, 0.5, 1.0, 2.0)  # seconds before a partition is claimed again; the last repeats
 FENCED_SECONDS = 2.0  # the same where another owner claimed it: by then a heartbeat has told us if it is not ours
 
@@ -33,7 +35,8 @@ class Bounds:
     checkpoint_seconds: float
     checkpoint_queries: int
     clients_max: int
-    topic_id: Callable[[], str | None]
+    learn: timedelta  # after partitions were added, until every producer knows
+    topic: Callable[[], Found | None]
     wanted: Callable[[], Mapping[str, str]]
 
 
@@ -58,6 +61,7 @@ class Keeper:
         batches = self._poll(HURRY_SECONDS if self._overdue() else seconds)
         for change in self._source.changes():
             self._change(change)
+        self._leave_old_life()
         for number, records in batches:
             self._take(number, records)
         self._claim_due()  # after the batches: what was polled before a claim does not follow on the saved offset
@@ -93,6 +97,7 @@ class Keeper:
         for number in change.partitions:
             self._held.pop(number, None)
             self._waiting.pop(number, None)
+            self._tries.pop(number, None)
             self._doubts.pop(number, None)
             metrics.LAG.labels(str(number)).set(0)
 
@@ -104,17 +109,30 @@ class Keeper:
             if not self._introduced:
                 policies.put(self._terms.engine, self._terms.policy)
                 self._introduced = True
-            topic_id = self._bounds.topic_id()
-            for number in due:
-                self._claim(number, topic_id or "")
+            for place in self._ready(due, self._bounds.topic()):
+                self._claim(place)
         except _WORLD as error:
             self._failed("claiming", error)
-            for number in due:
+            for number in self._waiting.keys() & due:
                 self._wait(number)
 
-    def _claim(self, number: int, topic_id: str) -> None:
-        begun = time.monotonic()
-        claim = checkpoint.claim(self._terms.engine, Place(self._bounds.group, self._source.topic, topic_id, number))
+    def _ready(self, due: list[int], topic: Found | None) -> list[Place]:
+        """Return those of `due` that may be claimed. The others are gone, or were added and wait for their turn."""
+        ready = []
+        for number in due:
+            if topic is None or number >= topic.partitions:
+                self._wait(number)  # the group will say that it is gone
+                continue
+            place = Place(self._bounds.group, self._source.topic, topic.id, number)
+            if growth.behind(self._terms.engine, self._source, place, topic.partitions, self._bounds.learn):
+                self._waiting[number] = time.monotonic() + TURN_SECONDS
+            else:
+                ready.append(place)
+        return ready
+
+    def _claim(self, place: Place) -> None:
+        begun, number = time.monotonic(), place.partition
+        claim = checkpoint.claim(self._terms.engine, place)
         beginning = self._source.beginning(number)
         start = max(beginning if claim.next is None else claim.next, beginning)
         partition = Partition(self._terms, claim, start)
@@ -124,9 +142,17 @@ class Keeper:
         self._held[number] = partition
         self._due[number] = time.monotonic() + self._bounds.checkpoint_seconds
         del self._waiting[number]
-        self._health.fine("postgres")
         log.info("partition claimed", partition=number, epoch=claim.epoch, next=start,
                  seconds=round(time.monotonic() - begun, 4))  # fmt: skip
+
+    def _leave_old_life(self) -> None:
+        """Save and drop partitions of a topic that was deleted and made again: offsets have begun anew."""
+        life = self._source.life()
+        for number in [number for number, one in self._held.items() if life not in {None, one.claim.place.topic_id}]:
+            log.error("the topic was made anew: what was not read of it is gone", partition=number)
+            self._save([number], leaving=True)
+            if number in self._held:
+                self._drop(number, Fenced("this life of the topic is over"))
 
     def _take(self, number: int, records: list[RawRecord]) -> None:
         partition = self._held.get(number)
@@ -177,7 +203,6 @@ class Keeper:
                 self._drop(number, error)
             else:
                 self._tries.pop(number, None)
-                self._health.fine("postgres")
                 if written.read:
                     saved[number] = partition.saved
                 self._believe(number, partition)
@@ -213,17 +238,21 @@ class Keeper:
     def _failed(self, what: str, error: Exception, **where: int) -> None:
         log.warning(what, error=type(error).__name__, detail=str(error)[:300], **where)
         if isinstance(error, SQLAlchemyError):
-            self._health.fault("postgres", type(error).__name__)
+            self._health.fault("postgres", type(getattr(error, "orig", None) or error).__name__)
 
     def _probe(self) -> None:
         """Ask the brokers how far the topic goes: the lag, and whether anybody answers at all."""
+        if not self._tries:  # a claim that succeeds, or a partition with nothing to write, says little of the others
+            self._health.fine("postgres")
         metrics.PARTITIONS.set(len(self._held))
+        metrics.WAITING.set(len(self._waiting))
         metrics.CLIENTS.set(sum(partition.detector.size for partition in self._held.values()))
         metrics.MIRROR_FAILURES.set(self._source.mirror_failures)
         try:
             ends = self._source.ends(list(self._held) or [0])
         except KafkaError as error:
-            self._health.fault("kafka", type(error).__name__)
+            gone = self._source.life() is None
+            self._health.fault("kafka", f"no topic {self._source.topic}" if gone else type(error).__name__)
             return
         self._health.fine("kafka")
         for number, partition in self._held.items():
@@ -242,6 +271,7 @@ def _report(number: int, written: Pending) -> None:
     metrics.READ.inc(written.read)
     metrics.SCORED.inc(written.scored)
     metrics.UNREADABLE.inc(len(written.unreadable))
+    metrics.POISONED.inc(written.poisoned)
     for verdict in written.verdicts:
         metrics.VERDICTS.labels(verdict.standing).inc()
         log.info(

@@ -18,9 +18,14 @@ RECOVERIES = Counter("gamekeeper_recoveries", "Partitions claimed again after a 
 LOST = Counter("gamekeeper_records_lost", "Records that retention removed before they were read")
 LAG = Gauge("gamekeeper_lag_records", "Records written and not yet in a checkpoint", ["partition"])
 PARTITIONS = Gauge("gamekeeper_partitions", "Partitions owned")
+UNKNOWN = Counter("gamekeeper_sections_unknown", "Parts of clients' memory of another version, begun anew")
+WAITING = Gauge("gamekeeper_partitions_waiting", "Partitions that are ours and not yet read: added, or after a failure")
 CLIENTS = Gauge("gamekeeper_clients", "Clients held in memory")
 MIRROR_FAILURES = Gauge("gamekeeper_mirror_failures", "Commits to the consumer group that failed (lag tools only)")
 DELIVERIES = Counter("gamekeeper_deliveries", "Deliveries tried", ["channel", "outcome"])
+UNDELIVERED = Gauge(
+    "gamekeeper_deliveries_undelivered", "Deliveries that wait or were given up", ["channel", "outcome"]
+)
 EXPIRED = Counter("gamekeeper_decisions_expired", "Decisions that ended by the clock")
 DEGRADED = Gauge("gamekeeper_degraded", "1 while /healthz says degraded")
 IDLE = Gauge("gamekeeper_main_loop_idle_seconds", "Time since the main loop last came round")

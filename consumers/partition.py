@@ -47,15 +47,15 @@ class Pending:
     scored: int = 0
     counted: int = 0
     unreadable: list[Unreadable] = field(default_factory=list)
+    poisoned: int = 0  # those of them at which the detector itself failed
     verdicts: list[Verdict] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     gap: tuple[int, int] | None = None
-    aside: bool = False  # a query was left out because the detector fails at it
 
     @property
     def lasting(self) -> bool:
         """Tell whether there is something that a new owner could not, or should not have to, derive again."""
-        return self.aside or self.gap is not None or bool(self.marks)
+        return self.poisoned > 0 or self.gap is not None or bool(self.marks)
 
     @property
     def read(self) -> int:
@@ -173,7 +173,7 @@ class Partition:
     def _restore(self, model: str, clients: Sequence[str]) -> None:
         for start in range(0, len(clients), STRANGERS_MAX):
             snapshots = checkpoint.load(self._terms.engine, model, clients[start : start + STRANGERS_MAX])
-            self.detector.restore(snapshots)
+            metrics.UNKNOWN.inc(self.detector.restore(snapshots))
 
     def _assess(self, queries: Queries) -> None:
         try:
@@ -189,7 +189,7 @@ class Partition:
             aside = doubt.aside(one, records)
             if aside is not None:
                 self.pending.unreadable.append(aside)
-                self.pending.aside = True
+                self.pending.poisoned += 1
                 continue
             try:
                 verdicts = self.detector.assess(one)

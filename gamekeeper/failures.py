@@ -6,7 +6,7 @@ defect of ours and shows its traceback.
 
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from consumers.kafka import KafkaError
+from consumers.kafka import KafkaError, SaslAuthenticationFailedError
 
 
 def explain(error: Exception) -> str | None:
@@ -18,10 +18,16 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, ProgrammingError):
         return f"Postgres: {_first_line(error.orig)}; is the schema there? Run `gamekeeper migrate`"
     if isinstance(error, KafkaError):
-        return f"Kafka: {_first_line(error)}; check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"
+        return f"Kafka: {_first_line(error)}; check {_kafka_settings(error)}"
     if isinstance(error, OSError):
         return f"{error.filename or 'system'}: {error.strerror or error}"
     return None
+
+
+def _kafka_settings(error: KafkaError) -> str:
+    if isinstance(error, SaslAuthenticationFailedError):
+        return "GAMEKEEPER_KAFKA_USER, its password, and GAMEKEEPER_KAFKA_MECHANISM"
+    return "KAFKA_BOOTSTRAP_SERVERS and that the broker runs"
 
 
 def _first_line(error: BaseException | None) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 Named = tuple[tuple[str, str], ...]  # (name, URL)
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -28,6 +29,11 @@ def matching(pattern: str, what: str) -> Callable[[str], str]:
         return value
 
     return parse
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return a form that is one of `words`, in their letters' case."""
+    return matching("|".join(map(re.escape, words)), f"{', '.join(words[:-1])} or {words[-1]}")
 
 
 def name(value: str) -> str:
@@ -103,11 +109,25 @@ def named(value: str) -> Named:
     """Take name=URL, several with commas between, or nothing."""
     pairs = [part.strip().partition("=")[::2] for part in value.split(",") if part.strip()]
     for called, url in pairs:
-        if not (NAME.fullmatch(called) and re.match(r"https?://[^/]", url)):
+        if not (NAME.fullmatch(called) and _is_web(url)):
             raise ValueError("must be name=https://…, several of them with commas between")
     if len({called for called, _ in pairs}) < len(pairs):
         raise ValueError("must not name two the same")
     return tuple((called, url) for called, url in pairs)
+
+
+def _is_web(url: str) -> bool:
+    try:
+        at = urlsplit(url)
+        return at.scheme in {"http", "https"} and bool(at.hostname) and at.port != 0
+    except ValueError:  # half an IPv6 address, a port that is none
+        return False
+
+
+def without_paths(value: str) -> str:
+    """Return name=URL pairs as people may see them: users, passwords, paths and queries of URLs may be secrets."""
+    places = ((called, urlsplit(url)) for called, url in named(value))
+    return ",".join(f"{called}={at.scheme}://{at.netloc.rpartition('@')[2]}/…" for called, at in places)
 
 
 def signing_secret(value: str) -> str:

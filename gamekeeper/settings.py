@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from detector.brokers import MECHANISMS, PROTOCOLS
 from gamekeeper import forms
 
 ENDPOINTS = "endpoints.json"  # in the data folder of a running `up`: where everything is
@@ -26,6 +27,13 @@ class Settings:
     """Every setting, checked. The members are named after the variables, without GAMEKEEPER_."""
 
     kafka_bootstrap_servers: str
+    kafka_protocol: str
+    kafka_ca: Path | None
+    kafka_cert: Path | None
+    kafka_key: Path | None
+    kafka_mechanism: str
+    kafka_user: str
+    kafka_password: str
     database_url: str
     policy: Path | None
     topic_prefix: str
@@ -43,6 +51,7 @@ class Settings:
     gateway_port: int
     gateway_name: str
     gateway_fail_open: bool
+    gateway_age_header: bool
     gateway_policy: Path | None
     gateway_secret: str
     limits_store: str
@@ -59,6 +68,7 @@ class Settings:
     checkpoint_seconds: float
     checkpoint_queries: int
     clients_max: int
+    learn_seconds: float
     data: Path
     cache: Path
     log_format: str
@@ -104,18 +114,27 @@ class Setting:
         return self.name.removeprefix("GAMEKEEPER_").lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """What a setting holds and where that came from, for people: secrets are hidden."""
-
-    name: str
-    shown: str
-    origin: str
-    meaning: str
-
-
 SETTINGS: tuple[Setting, ...] = (
     Setting("KAFKA_BOOTSTRAP_SERVERS", "", forms.servers, "Kafka: host:port, several with commas between"),
+    Setting(
+        "GAMEKEEPER_KAFKA_PROTOCOL",
+        "PLAINTEXT",
+        forms.one_of(*PROTOCOLS),
+        f"how brokers are spoken to: {', '.join(PROTOCOLS)}",
+    ),
+    Setting(
+        "GAMEKEEPER_KAFKA_CA", "", forms.existing_file, "whose certificates brokers may have (PEM); else the system's"
+    ),
+    Setting(
+        "GAMEKEEPER_KAFKA_CERT",
+        "",
+        forms.existing_file,
+        "our certificate for brokers that ask for one (PEM, the chain)",
+    ),
+    Setting("GAMEKEEPER_KAFKA_KEY", "", forms.existing_file, "its private key (PEM, not encrypted)"),
+    Setting("GAMEKEEPER_KAFKA_MECHANISM", MECHANISMS[0], forms.one_of(*MECHANISMS), "how we log in (SASL)"),
+    Setting("GAMEKEEPER_KAFKA_USER", "", forms.text, "who logs in to Kafka (SASL)"),
+    Setting("GAMEKEEPER_KAFKA_PASSWORD", "", forms.text, "its password", secret=True),
     Setting("DATABASE_URL", "", forms.database, "Postgres, as an SQLAlchemy URL", secret=True),
     Setting("GAMEKEEPER_POLICY", "", forms.existing_file, "policy file (TOML); the defaults need none"),
     Setting(
@@ -139,7 +158,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("GAMEKEEPER_SESSION_SECONDS", "10", forms.seconds, "a detect unheard of for so long loses its partitions"),
     Setting("GAMEKEEPER_PARTITIONS", "8", forms.whole(1, 10_000), "partitions of a topic that `topics` creates"),
-    Setting("GAMEKEEPER_WEBHOOKS", "", forms.named, "who is alerted: name=url, several with commas between"),
+    Setting(
+        "GAMEKEEPER_WEBHOOKS", "", forms.named, "who is alerted: name=url, several with commas between", secret=True
+    ),
     Setting(
         "GAMEKEEPER_WEBHOOK_SECRET",
         "",
@@ -148,12 +169,19 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting("GAMEKEEPER_WEBHOOK_PRIVATE", "no", forms.yes, "allow webhooks to private addresses"),
-    Setting("GAMEKEEPER_PUSH", "", forms.named, "gateways that get decisions by HTTP: name=url, with commas between"),
+    Setting(
+        "GAMEKEEPER_PUSH",
+        "",
+        forms.named,
+        "gateways that get decisions by HTTP: name=url, with commas between",
+        secret=True,
+    ),
     Setting("GAMEKEEPER_PUSH_TOKEN", "", forms.text, "what a gateway demands of who pushes decisions", secret=True),
     Setting("GAMEKEEPER_HOST", "127.0.0.1", forms.text, "address that gateway, api and metrics listen on"),
     Setting("GAMEKEEPER_GATEWAY_PORT", "8080", forms.port, "port of the gateway"),
     Setting("GAMEKEEPER_GATEWAY_NAME", "gateway", forms.name, "this gateway in gateway_status"),
     Setting("GAMEKEEPER_GATEWAY_FAIL_OPEN", "yes", forms.yes, "serve while the decisions in force are not known yet"),
+    Setting("GAMEKEEPER_GATEWAY_AGE_HEADER", "no", forms.yes, "tell clients how old the table of decisions is"),
     Setting("GAMEKEEPER_GATEWAY_POLICY", "", forms.existing_file, "gateway's policy (TOML): limits, answers, tokens"),
     Setting(
         "GAMEKEEPER_GATEWAY_SECRET",
@@ -202,18 +230,24 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "GAMEKEEPER_CLIENTS_MAX", "40000", forms.whole(100, 100_000_000), "clients a detect process keeps in memory"
     ),
+    Setting(
+        "GAMEKEEPER_LEARN_SECONDS",
+        "40",
+        forms.seconds,
+        "after partitions were added, until every producer knows (metadata.max.age.ms; 30 s at our gateway)",
+    ),
     Setting("GAMEKEEPER_DATA", "~/.local/share/gamekeeper", forms.path, "folder of `up`: everything embedded"),
     Setting("GAMEKEEPER_CACHE", "~/.cache/gamekeeper", forms.path, "folder for what is fetched once"),
     Setting(
         "GAMEKEEPER_LOG_FORMAT",
         "auto",
-        forms.matching("auto|json|console", "auto, json or console"),
+        forms.one_of("auto", "json", "console"),
         "json, console, or auto: console on a terminal",
     ),
     Setting(
         "GAMEKEEPER_LOG_LEVEL",
         "info",
-        forms.matching("debug|info|warning|error", "debug, info, warning or error"),
+        forms.one_of("debug", "info", "warning", "error"),
         "least level that is logged",
     ),
 )
@@ -222,14 +256,7 @@ XDG = {"GAMEKEEPER_DATA": "XDG_DATA_HOME", "GAMEKEEPER_CACHE": "XDG_CACHE_HOME"}
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read and check every setting. Raises BadSettings at the first that is wrong."""
-    environ = os.environ if environ is None else environ
-    return Settings(**{setting.member: _parsed(setting, _raw(setting, environ)[0]) for setting in SETTINGS})
-
-
-def values(environ: Mapping[str, str] | None = None) -> list[Value]:
-    """Return every setting as people may see it, wrong ones too."""
-    environ = os.environ if environ is None else environ
-    return [_shown(setting, environ) for setting in SETTINGS]
+    return Settings(**{setting.member: parsed(setting, raw(setting, environ)[0]) for setting in SETTINGS})
 
 
 def environment(changes: Mapping[str, str], first_on_path: Path | None = None) -> dict[str, str]:
@@ -254,8 +281,9 @@ def writable_cache(settings: Settings, otherwise: Path) -> Path:
     )
 
 
-def _raw(setting: Setting, environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return (text, origin)."""
+def raw(setting: Setting, environ: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """Return a setting's text and where it came from. Raises BadSettings where a secret's file cannot be read."""
+    environ = os.environ if environ is None else environ
     value, file = environ.get(setting.name, ""), environ.get(f"{setting.name}_FILE", "")
     if value and file and setting.secret:
         raise BadSettings(f"{setting.name} and {setting.name}_FILE are both set; keep one")
@@ -277,24 +305,10 @@ def _secret_file(setting: Setting, file: Path) -> str:
         raise BadSettings(f"{setting.name}_FILE: cannot read {file}: {reason}") from error
 
 
-def _parsed(setting: Setting, text: str) -> Any:
+def parsed(setting: Setting, text: str) -> Any:
+    """Return what a setting's text means. Raises BadSettings, without a secret's text."""
     try:
         return setting.parse(text)
     except ValueError as error:
         shown = "" if setting.secret else f" (it is {text!r})"
         raise BadSettings(f"{setting.name} {error}{shown}") from None
-
-
-def _shown(setting: Setting, environ: Mapping[str, str]) -> Value:
-    try:
-        text, origin = _raw(setting, environ)
-        _parsed(setting, text)
-    except BadSettings as error:
-        return Value(setting.name, str(error), "WRONG", setting.meaning)
-    return Value(setting.name, _hidden(setting, text), origin, setting.meaning)
-
-
-def _hidden(setting: Setting, text: str) -> str:
-    if not setting.secret or not text:
-        return text
-    return forms.without_password(text) if setting.name == "DATABASE_URL" else "***"

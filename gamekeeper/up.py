@@ -20,13 +20,12 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from consumers import topics
-from consumers.kafka import KafkaSettings
 from consumers.store import keys, populations
 from consumers.store.engine import connect
 from consumers.store.migrate import upgrade
 from consumers.store.people import Said
 from detector.population import load
-from gamekeeper import embedded
+from gamekeeper import brokers, embedded
 from gamekeeper.demo import assets
 from gamekeeper.embedded.server import free_port
 from gamekeeper.files import write_atomically
@@ -152,7 +151,7 @@ def specs(settings: Settings, parts: Parts, data: Path, models: Path) -> list[Sp
 def prepare_store(settings: Settings, bootstrap: str, database: str) -> Engine:
     """Bring schema and topics up to date; return an engine."""
     upgrade(database, settings.schema)
-    topics.ensure(KafkaSettings(bootstrap), settings.partitions, settings.topic_prefix)
+    topics.ensure(brokers.reached(settings, bootstrap), settings.partitions, settings.topic_prefix)
     return connect(database, settings.schema)
 
 

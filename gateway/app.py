@@ -233,7 +233,7 @@ async def _ask(request: Request, model: Model, batch: Floats) -> Floats:
         raise Fault(500, "bad_answer", str(error)) from error
     except TimeoutError as error:
         raise Fault(504, "timeout", "the model did not answer in time") from error
-    return grant.answer(batch, answers)
+    return grant.answer(batch, answers, model.version)
 
 
 def _grant(request: Request, model: Model) -> Grant:

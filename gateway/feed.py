@@ -15,7 +15,7 @@ import structlog
 from detector.records import decode_decision, parse_decision_key
 from detector.topics import Topics
 from gateway.access import KeyRing
-from gateway.kafka import Away, Item, Reader, reading
+from gateway.kafka import Away, Brokers, Item, Reader, reading
 from gateway.table import DecisionTable
 
 POLL_SECONDS = 0.2
@@ -40,7 +40,7 @@ class Sinks:
 class Feed:
     """The thread that follows the topics `decisions` and `keys`."""
 
-    bootstrap: str
+    brokers: Brokers | str
     topics: Topics
     sinks: Sinks
     state: State = "connecting"
@@ -84,7 +84,7 @@ class Feed:
         names = (self.topics.decisions, self.topics.keys) if self.sinks.keys is not None else (self.topics.decisions,)
         while not self._stop.is_set():
             try:
-                with reading(self.bootstrap, names) as reader:
+                with reading(self.brokers, names) as reader:
                     self._load(reader)
                     self._follow(reader)
             except Away as away:

@@ -65,9 +65,10 @@ class Grant:
         if self.response.delay and not self.defences.shadow:
             await asyncio.sleep(self.response.delay)
 
-    def answer(self, inputs: Floats, probabilities: Floats) -> Floats:
+    def answer(self, inputs: Floats, probabilities: Floats, version: str | None = None) -> Floats:
         """Log n predictions (inputs [n, …], the model's own probabilities [n, K], float32) and return what to serve.
 
+        `version` of the model is for whoever reads the log.
         Raises RuntimeError for rows that were not spent: an app that forgets it would have no limits.
         """
         if len(probabilities) > sum(self._spent):
@@ -86,6 +87,7 @@ class Grant:
             output=probabilities,
             served=None if shadow or made is probabilities else made,
             withheld=self._held(made, probabilities) if shadow else None,
+            version=version,
         )
         self._guard.log.put(answer)
         self._guard.metrics.rows.labels(self.model, (Action.ALLOW if shadow else self.action).word).inc(len(made))

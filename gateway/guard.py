@@ -11,7 +11,7 @@ from detector.records import Applied, GatewayStatus, format_time
 from gateway.access import Access, KeyRing, read_file
 from gateway.faults import Fault, unavailable
 from gateway.feed import Feed, Sinks, describe
-from gateway.kafka import Writer
+from gateway.kafka import Brokers, Writer
 from gateway.limits.limiter import Limiter
 from gateway.metrics import Metrics
 from gateway.policy import BadPolicy, Policy
@@ -21,6 +21,8 @@ from gateway.settings import GatewaySettings
 from gateway.status import WAITING_MAX, Reporter
 from gateway.table import DecisionTable
 from gateway.watermark.dawn import SECRET_BYTES
+
+AGE_HEADER = "Gamekeeper-Table-Age"  # s since the table of decisions was last known to be complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Rules:
     open_paths: frozenset[str] = frozenset()  # no key needed
     fail_open: bool = True  # serve while the decisions in force are not known
     table_age_max: float = 60.0  # s; an older table counts as not known
+    age_header: bool = False  # say with each answer how old that table is
     feed_wait: float = 3.0  # s that start() waits for the first look at the topics
     drain_seconds: float = 2.0  # s that stop() gives the query log
 
@@ -96,6 +99,13 @@ class Guard:
             return None
         return unavailable("decisions_unknown", "the gateway does not know the decisions in force")
 
+    def headers(self) -> Mapping[str, str]:
+        """Return what each answer to a query says of the table, where it is to say anything."""
+        if not self.rules.age_header or self.feed is None:
+            return {}
+        age = self.feed.age()
+        return {AGE_HEADER: "unknown" if age is None else f"{age:.1f}"}
+
     def faults(self) -> list[str]:
         """Return what is wrong, for people."""
         faults = []
@@ -153,6 +163,7 @@ def guarding(
         open_paths=open_paths,
         fail_open=settings.fail_open,
         table_age_max=settings.table_age_max,
+        age_header=settings.age_header,
         feed_wait=settings.feed_wait,
         drain_seconds=settings.drain_seconds,
     )
@@ -161,20 +172,22 @@ def guarding(
     limiter = Limiter(settings.limits_store, settings.limits_open)
     guard = Guard(access, DecisionTable(), _log(settings), rules, policy, limiter, settings.secret)
     if settings.bootstrap is not None:
-        _connect(guard, settings, settings.bootstrap)
+        _connect(guard, settings, Brokers(settings.bootstrap, settings.security))
     _measure(guard)
     return guard
 
 
 def _log(settings: GatewaySettings) -> QueryLog:
-    writer = None if settings.bootstrap is None else Writer(settings.bootstrap, settings.log.in_flight)
+    if settings.bootstrap is None:
+        return QueryLog(None)
+    writer = Writer(Brokers(settings.bootstrap, settings.security), settings.log.in_flight)
     return QueryLog(writer, settings.topics.predictions, settings.log)
 
 
-def _connect(guard: Guard, settings: GatewaySettings, bootstrap: str) -> None:
+def _connect(guard: Guard, settings: GatewaySettings, brokers: Brokers) -> None:
     keys = guard.access.ring if settings.keys_file is None else None
-    guard.feed = Feed(bootstrap, settings.topics, Sinks(guard.table, keys, guard.applied))
-    writer = Writer(bootstrap, WAITING_MAX)
+    guard.feed = Feed(brokers, settings.topics, Sinks(guard.table, keys, guard.applied))
+    writer = Writer(brokers, WAITING_MAX)
     guard.reporter = Reporter(writer, settings.topics.gateway_status, lambda: guard.status(settings.name))
 
 

@@ -1,29 +1,45 @@
 """Kafka as the gateway uses it: the only module here that imports the driver.
 
 Nothing here creates topics, and nothing here blocks a request. Constructors of kafka-python leak a thread when the
-brokers are away (3.0.12), so a plain connection is tried first.
+brokers are away, and say no more than that time was up (3.0.12): so a connection is tried first, and asked why.
 """
 
 import contextlib
 import socket
+import ssl
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailedError
+from kafka.net.compat import KafkaNetClient
 
-CONNECT_SECONDS = 2.0
+from detector.brokers import Security
+
+KNOCK_SECONDS = 2.0  # a broker that has not let us in within this is away
 REQUEST_MS = 5_000  # for the answers to questions about offsets
 BLOCK_MS = 2_000  # for send() to learn a topic's partitions
 DELIVERY_MS = 600_000  # a record handed over is tried this long; the query log bounds how many wait
 RECORD_BYTES = 1_048_576  # the record size limit of the contract
 LINGER_MS = 5
 METADATA_MS = 30_000  # how soon new partitions are seen
+BOOTSTRAP_MS = 10_000  # for the first answers of a broker that accepts connections
+RECONNECT_MS = 1_000  # a broker that returns is noticed so soon
+STOP_MS = 1_000
 
 
 class Away(ConnectionError):  # noqa: N818  # named for what it says
     """Kafka cannot be reached, or does not answer as it should; the message says what failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brokers:
+    """Where Kafka is, as HOST:PORT with commas between, and what it demands of us."""
+
+    bootstrap: str
+    security: Security = field(default_factory=Security)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +54,17 @@ class Item:
 class Reader:
     """Reads compacted topics from the beginning, and goes on. One thread uses it."""
 
-    def __init__(self, bootstrap: str, topics: tuple[str, ...]) -> None:
+    def __init__(self, brokers: Brokers | str, topics: tuple[str, ...]) -> None:
         """Connect. Raises Away."""
-        _reach(bootstrap)
         self._topics = topics
-        with _translated("connecting"):
-            self._consumer = KafkaConsumer(
-                bootstrap_servers=bootstrap.split(","),
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                allow_auto_create_topics=False,
-                metadata_max_age_ms=METADATA_MS,
-                fetch_max_wait_ms=100,
-                max_poll_records=5_000,
-            )
+        self._consumer = _opened(
+            KafkaConsumer,
+            brokers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+            max_poll_records=5_000,
+        )
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._ends: dict[TopicPartition, int] = {}
 
@@ -99,9 +112,9 @@ class Reader:
 
 
 @contextlib.contextmanager
-def reading(bootstrap: str, topics: tuple[str, ...]) -> Iterator[Reader]:
+def reading(brokers: Brokers | str, topics: tuple[str, ...]) -> Iterator[Reader]:
     """Yield a Reader at the beginning and close it, whatever happens. Raises Away."""
-    reader = Reader(bootstrap, topics)
+    reader = Reader(brokers, topics)
     try:
         reader.begin()
         yield reader
@@ -112,9 +125,9 @@ def reading(bootstrap: str, topics: tuple[str, ...]) -> Iterator[Reader]:
 class Writer:
     """Hands records to Kafka and counts what became of them. Connects when first used, in the caller's thread."""
 
-    def __init__(self, bootstrap: str, max_waiting: int) -> None:
-        self._bootstrap = bootstrap
-        self._producer: KafkaProducer | None = None
+    def __init__(self, brokers: Brokers | str, max_waiting: int) -> None:
+        self._brokers = brokers
+        self._producer: Any = None
         self._room = threading.Semaphore(max_waiting)
         self._counts = threading.Lock()
         self.written = 0  # acknowledged by Kafka
@@ -149,21 +162,18 @@ class Writer:
             self._producer.close(timeout=0)
             self._producer = None
 
-    def _connected(self) -> KafkaProducer:
+    def _connected(self) -> Any:
         if self._producer is None:
-            _reach(self._bootstrap)
-            with _translated("connecting"):
-                self._producer = KafkaProducer(
-                    bootstrap_servers=self._bootstrap.split(","),
-                    allow_auto_create_topics=False,
-                    linger_ms=LINGER_MS,
-                    compression_type="lz4",
-                    batch_size=128 * 1024,
-                    max_request_size=2 * RECORD_BYTES,
-                    max_block_ms=BLOCK_MS,
-                    delivery_timeout_ms=DELIVERY_MS,
-                    metadata_max_age_ms=METADATA_MS,
-                )
+            self._producer = _opened(
+                KafkaProducer,
+                self._brokers,
+                linger_ms=LINGER_MS,
+                compression_type="lz4",
+                batch_size=128 * 1024,
+                max_request_size=2 * RECORD_BYTES,
+                max_block_ms=BLOCK_MS,
+                delivery_timeout_ms=DELIVERY_MS,
+            )
         return self._producer
 
     def _acknowledged(self, _metadata: object) -> None:
@@ -185,9 +195,73 @@ def _translated(doing: str) -> Iterator[None]:
         raise Away(f"{doing}: {error or type(error).__name__}") from error
 
 
-def _reach(bootstrap: str) -> None:
-    for address in bootstrap.split(","):
-        host, _, port = address.strip().rpartition(":")
-        with contextlib.suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS):
-            return
-    raise Away(f"no broker answers at {bootstrap}")
+def _opened(make: Callable[..., Any], where: Brokers | str, **options: object) -> Any:
+    """Return a client of the driver, connected. Raises Away, which says why no broker lets us in; nothing is left."""
+    brokers = Brokers(where) if isinstance(where, str) else where
+    clients: list[Any] = []
+
+    def remembered(**given: object) -> Any:
+        clients.append(KafkaNetClient(**given))
+        return clients[-1]
+
+    try:
+        with _translated("connecting"):
+            _knock(brokers)
+            return make(**_connection(brokers), kafka_client=remembered, **options)
+    except BaseException:
+        for client in clients:
+            client._net.stop(STOP_MS)  # noqa: SLF001  # there is no other door to it
+            client.close()
+        raise
+
+
+def _knock(brokers: Brokers) -> None:
+    """Connect to any broker, log in and leave again. Raises KafkaError, which says why none lets us in."""
+    why: KafkaError = KafkaConnectionError("no broker is named")
+    for server in brokers.bootstrap.split(","):
+        try:
+            _connect(server.strip(), brokers.security.tls)
+            return _log_in(Brokers(server, brokers.security))
+        except (OSError, ValueError) as error:
+            why = KafkaConnectionError(f"no broker answers at {server}: {error}")
+        except KafkaError as error:
+            why = error
+    raise why
+
+
+def _connect(server: str, tls: ssl.SSLContext | None) -> None:
+    """Connect and leave again; the driver leaves its socket to the garbage collector where that fails."""
+    host, _, port = server.rpartition(":")
+    host = host.strip("[]")
+    with socket.create_connection((host, int(port)), KNOCK_SECONDS) as plain:
+        if tls is not None:
+            tls.wrap_socket(plain, server_hostname=host).close()
+
+
+def _log_in(broker: Brokers) -> None:
+    """Do what the driver does first on each connection."""
+    client: Any = KafkaNetClient(**_connection(broker))
+
+    async def greet(node: str) -> None:
+        await client._manager.get_connection(node, timeout_ms=KNOCK_SECONDS * 1000)  # noqa: SLF001  # as it does itself
+
+    try:
+        client._net.run(greet, client.cluster.bootstrap_brokers()[0].node_id)  # noqa: SLF001
+    except (KafkaConnectionError, SaslAuthenticationFailedError) as error:
+        if broker.security.login is None:
+            raise
+        # a broker says why and hangs up, and the driver hears the second first
+        raise SaslAuthenticationFailedError(f"no login as {broker.security.login.user}: {error}") from error
+    finally:
+        client.close()
+
+
+def _connection(brokers: Brokers) -> dict[str, Any]:
+    return {
+        "bootstrap_servers": [server.strip() for server in brokers.bootstrap.split(",")],
+        "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "reconnect_backoff_max_ms": RECONNECT_MS,
+        "allow_auto_create_topics": False,
+        "metadata_max_age_ms": METADATA_MS,
+        **brokers.security.options(),
+    }

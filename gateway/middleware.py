@@ -51,7 +51,8 @@ class Middleware:
             if message["type"] == "http.response.start":
                 metrics.requests.labels(str(message["status"])).inc()
                 if grant is not None:
-                    message["headers"] = [*message.get("headers", ()), *_raw(grant.headers)]
+                    said = {**grant.headers, **self._guard.headers()}
+                    message["headers"] = [*message.get("headers", ()), *_raw(said)]
             await send(message)
 
         try:

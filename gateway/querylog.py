@@ -57,6 +57,7 @@ class Answer:
     output: npt.NDArray[np.float32] | None = None  # [n, K], the model's own answer
     served: npt.NDArray[np.float32] | None = None  # [n, K], what the client got, if that was another
     withheld: Withheld | None = None
+    version: str | None = None  # of the model that answered
 
     @property
     def rows(self) -> int:
@@ -192,6 +193,7 @@ def record(answer: Answer, row: int) -> records.Record:
         id=str(uuid.uuid4()),  # in the form in which people are shown it
         time=records.format_time(answer.time),
         model=answer.model,
+        model_version=answer.version,
         client=answer.asker.client,
         tenant=answer.asker.tenant,
         source_ip=answer.asker.ip,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from detector.brokers import Security
 from detector.topics import Topics
 from gateway.policy import Policy
 
@@ -30,6 +31,7 @@ class GatewaySettings:
 
     models: Path | Mapping[str, Path] = field(default_factory=dict)
     bootstrap: str | None = None
+    security: Security = field(default_factory=Security)  # what those brokers demand
     name: str = "gateway"
     host: str = "127.0.0.1"
     port: int = 8080
@@ -47,6 +49,7 @@ class GatewaySettings:
     limits_open: bool = True  # while that Redis is away each gateway counts for itself; False: it refuses
     fail_open: bool = True  # serve while the decisions in force are not known
     table_age_max: float = 60.0  # s; a table that is older counts as not known
+    age_header: bool = False  # say with each answer how old that table is
     feed_wait: float = 3.0  # s to wait for the first look at the topics before serving
     body_bytes: int = 8 * MEBIBYTE
     body_seconds: float = 30.0  # for a body to arrive

@@ -57,7 +57,7 @@ class Wrapped:
         await grant.check()
         await grant.spend(len(batch))
         answers = await asyncio.wrap_future(self._model.predict(batch))
-        return grant.answer(batch, answers)
+        return grant.answer(batch, answers, self._model.version)
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.arena.data import Data, Floats
-from gamekeeper.demo.data import quiet_tensorflow
+from gateway.serving.quiet import quiet_tensorflow
 
 _HALVED_TWICE: Final = 16  # pixels a side, at least, for two poolings
 CHUNK: Final = 2_048  # inputs answered at once

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.arena.data import Data, Floats, Labels
-from gamekeeper.demo.data import quiet_tensorflow
+from gateway.serving.quiet import quiet_tensorflow
 
 BATCH: Final = 32
 _PEAKS: Final = (

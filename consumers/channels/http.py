@@ -1,7 +1,12 @@
 """One HTTP request of a channel: bounded in time, never redirected, never to a private address unless allowed."""
 
+import asyncio
+import functools
 import ipaddress
+import queue
 import socket
+import ssl
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +17,14 @@ import httpx
 
 from consumers.channels.outcome import Delivered, Gone, Outcome, Retry
 
-TIMEOUT_SECONDS = 15.0  # Standard Webhooks asks for 15 to 30
+RESOLVE_SECONDS = 5.0  # for the name
+TIMEOUT_SECONDS = 15.0  # then for all the rest, however slowly it drips; Standard Webhooks asks for 15 to 30
 _GONE = 410
 _SUCCESS = range(200, 300)
+_EMBEDDING = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+"""Of these the last 32 bits are an IPv4 address (RFC 6052, RFC 4291 2.5.5.1)."""
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Refused(ValueError):  # noqa: N818  # named for what happened
@@ -33,39 +43,83 @@ def target(url: str, *, private: bool) -> Target:
     """Return where to connect for `url`.
 
     The name is resolved once, here, and the connection is made to the address that was checked: a name that answers
-    differently a moment later changes nothing. Raises Refused, and OSError when the name does not resolve.
+    differently a moment later changes nothing. Raises Refused, and OSError when the name does not resolve in time.
     """
-    parsed = httpx.URL(url)
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise Refused("not a URL") from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise Refused("not an http or https URL")
-    port = parsed.port or (443 if parsed.scheme == "https" else 80)
-    found = socket.getaddrinfo(parsed.host, port, type=socket.SOCK_STREAM)
-    address = str(found[0][4][0])
-    if not private and not ipaddress.ip_address(address).is_global:
+    address = _resolved(parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80))
+    if not private and not is_public(ipaddress.ip_address(address)):
         raise Refused("its address is private; set GAMEKEEPER_WEBHOOK_PRIVATE to allow that")
     return Target(parsed.copy_with(host=address), parsed.netloc.decode("ascii"))
 
 
+def is_public(address: Address) -> bool:
+    """Tell whether an address is somebody's on the Internet, also where an IPv6 one stands for an IPv4 one."""
+    within = address if isinstance(address, ipaddress.IPv4Address) else _within(address)
+    return all(one.is_global and not one.is_multicast for one in (address, within) if one is not None)
+
+
+def _within(address: ipaddress.IPv6Address) -> Address | None:
+    if any(address in network for network in _EMBEDDING):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def _resolved(host: str, port: int) -> str:
+    """Return the first address of a name. Raises OSError, also after RESOLVE_SECONDS: the resolver has no limit."""
+    answers: queue.SimpleQueue[str | OSError] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]))
+        except OSError as error:
+            answers.put(error)
+        except UnicodeError:  # a part of the name is longer than names may be
+            answers.put(OSError("no such name"))
+
+    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    try:
+        answer = answers.get(timeout=RESOLVE_SECONDS)
+    except queue.Empty:
+        raise TimeoutError("the name does not resolve in time") from None
+    if isinstance(answer, OSError):
+        raise answer
+    return answer
+
+
 def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool) -> Outcome:
-    """Send one POST and say what became of it: only 2xx is success, 410 is for good."""
+    """Send one POST and say what became of it: only 2xx is success, 410 is for good.
+
+    Takes RESOLVE_SECONDS and TIMEOUT_SECONDS at most.
+    """
     try:
         place = target(url, private=private)
-        host = httpx.URL(url).host
-        with httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False) as client:
-            request = client.build_request(
-                "POST",
-                place.url,
-                content=body,
-                headers={**headers, "Host": place.host, "Content-Type": "application/json"},
-                extensions={"sni_hostname": host},
-            )
-            response = client.send(request, stream=True)  # the answer's body says nothing to us and may be endless
-            response.close()
+        status, after = asyncio.run(_exchange(place, httpx.URL(url).host, body, headers))
     except Refused as error:
         return Gone(str(error))
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, OSError) as error:  # TimeoutError is one
         return Retry(f"no answer: {type(error).__name__}")
-    return judge(response.status_code, response.headers.get("Retry-After"), time.time())
+    return judge(status, after, time.time())
+
+
+async def _exchange(place: Target, host: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str | None]:
+    """Return the answer's status and Retry-After. Its body says nothing to us, may be endless, and is not read."""
+    told = {**headers, "Host": place.host, "Content-Type": "application/json"}
+    async with (
+        asyncio.timeout(TIMEOUT_SECONDS),  # httpx bounds each read alone
+        httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, verify=_tls()) as client,
+        client.stream("POST", place.url, content=body, headers=told, extensions={"sni_hostname": host}) as response,
+    ):
+        return response.status_code, response.headers.get("Retry-After")
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def judge(status: int, retry_after: str | None, now: float) -> Outcome:
@@ -85,7 +139,7 @@ def _seconds(retry_after: str | None, now: float) -> float | None:
         return float(retry_after)
     try:
         date = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or none that there is
         return None
     when = date if date.tzinfo else date.replace(tzinfo=UTC)
     return max((when - datetime.fromtimestamp(now, UTC)).total_seconds(), 0.0)

@@ -1,9 +1,9 @@
 """Kafka, as the consumers need it. Nothing else in this room imports the driver."""
 
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, SaslAuthenticationFailedError
 
-from consumers.kafka.admin import Made, make_topics, topic_id
-from consumers.kafka.connection import KafkaSettings, connection, reachable
+from consumers.kafka.admin import Found, Made, find, make_topics
+from consumers.kafka.connection import KafkaSettings, reachable
 from consumers.kafka.history import read_range, written
 from consumers.kafka.membership import Change
 from consumers.kafka.producer import Producer
@@ -12,16 +12,17 @@ from consumers.kafka.tail import Tail
 
 __all__ = [
     "Change",
+    "Found",
     "KafkaError",
     "KafkaSettings",
     "Made",
     "Producer",
+    "SaslAuthenticationFailedError",
     "Source",
     "Tail",
-    "connection",
+    "find",
     "make_topics",
     "reachable",
     "read_range",
-    "topic_id",
     "written",
 ]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka.admin import ConfigResource, KafkaAdminClient
-from kafka.errors import KafkaConnectionError, TopicAlreadyExistsError
+from kafka.errors import TopicAlreadyExistsError
 
-from consumers.kafka.connection import KafkaSettings, connection, reachable
+from consumers.kafka.connection import KafkaSettings, opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +39,24 @@ def make_topics(broker: KafkaSettings | str, wanted: Mapping[str, tuple[int, Map
     ]
 
 
-def topic_id(broker: KafkaSettings | str, topic: str) -> str | None:
-    """Return the id of `topic`, which a topic made again under the same name does not share.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A topic as it is now."""
 
-    "" where the brokers give none (before 2.8), None when there is no such topic. Raises KafkaError.
-    """
+    id: str  # a topic made again under the same name does not share it; "" where the brokers give none (before 2.8)
+    partitions: int
+
+
+def find(broker: KafkaSettings | str, topic: str) -> Found | None:
+    """Return how `topic` is, None when there is no such topic. Raises KafkaError."""
     with _admin(broker) as admin:
         [described] = admin.describe_topics([topic])
-    return None if described["error_code"] else str(described["topic_id"] or "")
+    return None if described["error_code"] else Found(str(described["topic_id"] or ""), len(described["partitions"]))
 
 
 @contextmanager
 def _admin(broker: KafkaSettings | str) -> Iterator[Any]:
-    if not reachable(broker):  # a constructor that fails leaves its thread behind
-        raise KafkaConnectionError("no broker accepts a connection")
-    admin = KafkaAdminClient(**connection(broker))
+    admin = opened(KafkaAdminClient, broker)
     try:
         yield admin
     finally:

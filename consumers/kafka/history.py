@@ -7,7 +7,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaTimeoutError
 from kafka.structs import TopicPartition
 
-from consumers.kafka.connection import KafkaSettings, connection
+from consumers.kafka.connection import KafkaSettings, opened
 from consumers.kafka.source import BATCH_RECORDS, FETCH_BYTES, raw
 from detector.wire import RawRecord
 
@@ -46,8 +46,9 @@ def written(broker: KafkaSettings | str, topic: str) -> int:
 
 
 def _reader(broker: KafkaSettings | str) -> Any:
-    return KafkaConsumer(
-        **connection(broker),
+    return opened(
+        KafkaConsumer,
+        broker,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

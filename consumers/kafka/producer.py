@@ -3,9 +3,8 @@
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaConnectionError
 
-from consumers.kafka.connection import KafkaSettings, connection, reachable
+from consumers.kafka.connection import KafkaSettings, opened
 
 SEND_SECONDS = 5.0  # from sending until the brokers say they have it
 
@@ -23,10 +22,9 @@ class Producer:
         Raises KafkaError when that is not known after SEND_SECONDS: the record may still arrive, and twice.
         """
         if self._producer is None:
-            if not reachable(self._broker):  # a constructor that fails leaves sockets behind
-                raise KafkaConnectionError("no broker accepts a connection")
-            self._producer = KafkaProducer(
-                **connection(self._broker),
+            self._producer = opened(
+                KafkaProducer,
+                self._broker,
                 acks="all",
                 max_block_ms=int(SEND_SECONDS * 1000),
                 request_timeout_ms=int(SEND_SECONDS * 1000),

@@ -8,6 +8,7 @@ dead: with one consumer a death would stop all of the others' partitions for up 
 
 import time
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from kafka import KafkaConsumer
@@ -15,16 +16,18 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from consumers.kafka.connection import KafkaSettings, connection
+from consumers.kafka.connection import KafkaSettings, opened
 from consumers.kafka.membership import Change, Membership
 from detector.wire import RawRecord
 
 BATCH_RECORDS = 5_000  # the most records of one poll: bounds memory and the time of a step
-FETCH_BYTES = 4 << 20  # of one partition at a time
+FETCH_BYTES = 4 << 20  # of one partition at a time, as the producers compressed them
+ANSWER_BYTES = 32 << 20  # of all partitions of a broker
 HEARTBEATS = 10  # in a session; by its heartbeat a member hears that partitions are dealt out anew
 CLOSE_SECONDS = 2.0  # leaving the group; past this the session timeout does it
 FETCH_WAIT_MS = 100  # for records, at the broker: questions about offsets wait behind it
 ASK_SECONDS = 1.0  # looking up offsets
+METADATA_MS = 5_000  # added partitions, and a topic made anew, are noticed within this
 _MICROSECONDS = 1_000  # in one of Kafka's milliseconds
 
 
@@ -36,32 +39,41 @@ class Source:
     ) -> None:
         """Join when first polled. `member` makes the membership static; `session` is in seconds.
 
-        Raises KafkaError when no broker answers; see `reachable`.
+        Raises KafkaError when no broker lets us in; then nothing is left.
         """
         self.topic = topic
-        self._consumer = KafkaConsumer(
-            **connection(broker),
-            group_id=group,
-            group_instance_id=member,
-            enable_auto_commit=False,
-            partition_assignment_strategy=[CooperativeStickyAssignor()],
-            session_timeout_ms=int(session * 1000),
-            heartbeat_interval_ms=int(session * 1000 / HEARTBEATS),
-            allow_auto_create_topics=False,
-            metrics_enabled=False,
-        )
-        self._reader = KafkaConsumer(
-            **connection(broker),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",  # only reached when unread records were removed: see `detect`
-            fetch_max_wait_ms=FETCH_WAIT_MS,
-            max_poll_records=BATCH_RECORDS,
-            max_partition_fetch_bytes=FETCH_BYTES,
-            allow_auto_create_topics=False,
-            metrics_enabled=False,
-        )
-        self._consumer.partitions_for_topic(topic)  # known before we join, else the group deals out nothing at first
+        with ExitStack() as undo:
+            self._reader: Any = opened(
+                KafkaConsumer,
+                broker,
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",  # only reached when unread records were removed: see `detect`
+                fetch_max_wait_ms=FETCH_WAIT_MS,
+                max_poll_records=BATCH_RECORDS,
+                metadata_max_age_ms=METADATA_MS,
+                max_partition_fetch_bytes=FETCH_BYTES,
+                fetch_max_bytes=ANSWER_BYTES,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+            undo.callback(self._reader.close, autocommit=False, timeout_ms=0)
+            self._consumer: Any = opened(
+                KafkaConsumer,
+                broker,
+                group_id=group,
+                group_instance_id=member,
+                enable_auto_commit=False,
+                partition_assignment_strategy=[CooperativeStickyAssignor()],
+                session_timeout_ms=int(session * 1000),
+                heartbeat_interval_ms=int(session * 1000 / HEARTBEATS),
+                metadata_max_age_ms=METADATA_MS,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+            )
+            undo.callback(self._consumer.close, autocommit=False, timeout_ms=0)
+            self._consumer.partitions_for_topic(topic)  # before we join, else the group deals out nothing at first
+            undo.pop_all()
         self._membership = Membership(self._consumer, topic)
 
     @property
@@ -113,6 +125,13 @@ class Source:
         places = [self._named(partition) for partition in partitions]
         ends = self._reader.end_offsets(places, timeout_ms=int(ASK_SECONDS * 1000))
         return {place.partition: int(end) for place, end in ends.items()}
+
+    def life(self) -> str | None:
+        """Return the topic's id as the brokers last told; "" where they tell none, None when there is no such topic."""
+        cluster = self._consumer._cluster  # noqa: SLF001  # the driver has no other door to this
+        if not cluster.partitions_for_topic(self.topic):
+            return None
+        return str(cluster.topic_id(self.topic) or "")
 
     def mirror(self, offsets: Mapping[int, int]) -> None:
         """Tell the group how far we are, for lag tools; failures are counted and do not matter."""

@@ -3,10 +3,9 @@
 from typing import Any
 
 from kafka import KafkaConsumer
-from kafka.errors import KafkaConnectionError
 from kafka.structs import TopicPartition
 
-from consumers.kafka.connection import KafkaSettings, connection, reachable
+from consumers.kafka.connection import KafkaSettings, opened
 from consumers.kafka.source import raw
 from detector.wire import RawRecord
 
@@ -39,10 +38,9 @@ class Tail:
             self._consumer.close(autocommit=False, timeout_ms=1_000)
 
     def _connect(self) -> Any:
-        if not reachable(self._broker):  # a constructor that fails leaves its thread behind
-            raise KafkaConnectionError("no broker accepts a connection")
-        self._consumer = KafkaConsumer(
-            **connection(self._broker),
+        self._consumer = opened(
+            KafkaConsumer,
+            self._broker,
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

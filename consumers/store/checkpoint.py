@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, Executable, func, select, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from consumers import told
@@ -39,7 +39,8 @@ def save(engine: Engine, claimed: Claim, checkpoint: Checkpoint) -> None:
     deliveries, episodes, alerts. 5. Snapshots. 6. Marked answers. 7. Feedback that was heard, populations that came
     into force, a gap. 8. The offset, under the fence.
 
-    Raises Fenced when another owner has claimed the place; on SQLAlchemyError it is not known whether it was saved,
+    Raises Fenced when another owner has claimed the place, or when partitions were added and another one has gone on
+    with a client whose memory is still held here; on SQLAlchemyError it is not known whether it was saved,
     and the way on is to claim again.
     """
     place = claimed.place
@@ -156,12 +157,16 @@ def _remember(connection: Connection, place: Place, changed: Sequence[Snapshot])
         for one in changed
     ]
 
-    def resolve(statement: Insert) -> Insert:
-        fresh: dict[str, Any] = {name: statement.excluded[name] for name in rows[0] if name not in ("client", "model")}
+    def resolve(statement: Insert) -> Executable:
+        new, held = statement.excluded, snapshots.c
+        fresh: dict[str, Any] = {name: new[name] for name in rows[0] if name not in ("client", "model")}
         fresh["written"] = func.now()
-        return statement.on_conflict_do_update(index_elements=["client", "model"], set_=fresh)
+        not_older = (held.queries <= new.queries) & (held.serial <= new.serial)
+        key = (held.client, held.model)
+        return statement.on_conflict_do_update(index_elements=key, set_=fresh, where=not_older).returning(*key)
 
-    merge(connection, snapshots, rows, resolve)
+    if len(merge(connection, snapshots, rows, resolve)) != len(rows):
+        raise Fenced(f"{place.topic}/{place.partition}: another partition has gone on with one of these clients")
 
 
 def _snapshot(line: Any) -> Snapshot:

@@ -1,6 +1,6 @@
 """Who owns a place: raising the epoch, and ending whoever stands in the way."""
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from consumers.store.facts import Claim, Place
@@ -85,11 +85,24 @@ def columns(place: Place) -> dict[str, str | int]:
 
 
 def _populations(connection: Connection, place: Place) -> dict[str, str]:
-    """Return what is in force for each model; a new life of the topic goes on with what the old one had."""
+    """Return what is in force for each model; a new life of the topic goes on with what the old one had.
+
+    An added partition begins with what the others have: else its clients' evidence would be left behind.
+    """
+    own = _in_force(connection, place, in_force.c.partition == place.partition)
+    if own:
+        return own
+    others = _in_force(connection, place, true())
+    rows = [{**columns(place), "model": one, "from_offset": 0, "population": others[one]} for one in others]
+    if rows:
+        connection.execute(insert(in_force), rows)
+    return others
+
+
+def _in_force(connection: Connection, place: Place, which: ColumnElement[bool]) -> dict[str, str]:
     found = connection.execute(
         select(in_force.c.model, in_force.c.population)
-        .where(in_force.c.consumer_group == place.group)
-        .where(in_force.c.topic == place.topic, in_force.c.partition == place.partition)
+        .where(in_force.c.consumer_group == place.group, in_force.c.topic == place.topic, which)
         .order_by(in_force.c.adopted, in_force.c.from_offset)
     )
     return {row.model: row.population for row in found}  # the newest comes last

@@ -14,7 +14,7 @@ CONNECT_SECONDS = 4  # an outage shows within the 5 s in which /healthz has to s
 SILENCE_MS = 10_000  # unacknowledged bytes for this long: the connection is dead (libpq tcp_user_timeout)
 STATEMENT_MS = 60_000  # no statement of a process runs longer; migrations set their own
 LOCK_MS = 10_000  # nobody waits longer for a row
-POOL = 5  # connections a process keeps; as many again when it is busy
+POOL = 5  # connections a process keeps, unless it says otherwise, and as many more when it is busy
 
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _DRIVERS = ("postgres", "postgresql", "postgresql+psycopg2")
@@ -27,16 +27,16 @@ class BadDatabase(ValueError):  # noqa: N818  # named for what it says to the op
     for_people = True  # the command line prints the message as it is
 
 
-def connect(url: str, schema: str = DEFAULT_SCHEMA, name: str = "gamekeeper") -> Engine:
+def connect(url: str, schema: str = DEFAULT_SCHEMA, name: str = "gamekeeper", kept: int = POOL) -> Engine:
     """Return an engine whose connections see `schema` only, in UTC. Nothing is connected yet.
 
-    `name` is what pg_stat_activity shows. Raises BadDatabase.
+    `name` is what pg_stat_activity shows; `kept` is how many connections are kept. Raises BadDatabase.
     """
     if not _SCHEMA.fullmatch(schema):
         raise BadDatabase(f"schema: {schema!r} is not lower-case letters, digits and underscores")
     engine = create_engine(
         _parse(url),
-        pool_size=POOL,
+        pool_size=kept,
         max_overflow=POOL,
         pool_pre_ping=True,
         hide_parameters=True,  # an error message must not carry keys or evidence into a log

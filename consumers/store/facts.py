@@ -14,7 +14,7 @@ FOREVER = datetime(9999, 12, 31, tzinfo=UTC)  # `until` of what has no end: the 
 
 
 class Fenced(RuntimeError):  # noqa: N818  # named for what happened
-    """Another owner has claimed the place: nothing was written, drop the partition."""
+    """Another owner has claimed the place, or gone on with a client of it: nothing was written, drop the partition."""
 
 
 class Missing(LookupError):  # noqa: N818  # named for what happened

@@ -2,12 +2,15 @@
 
 import getpass
 import re
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from detector.policy import BadPolicy, Policy, parse
 from gamekeeper import logs
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from consumers.store.people import Said
     from gateway.policy import Policy as GatewayPolicy
 
+PIPE_COLUMNS = 1_000  # as wide as a table may be where no terminal bounds it
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -97,3 +101,16 @@ def with_policy(found: Settings, file: Path) -> Settings:
 def after(seconds: int) -> int:
     """Return the time (µs since 1970) `seconds` from now."""
     return int((datetime.now(UTC).timestamp() + seconds) * 1e6)
+
+
+def table(*names: str) -> Table:
+    """Return a table with these columns, in which nothing is cut off: what is too long goes on in the next line."""
+    made = Table()
+    for name in names:
+        made.add_column(name, overflow="fold")
+    return made
+
+
+def show(made: Table) -> None:
+    """Print a table; in a pipe each row is one line, however long."""
+    Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(made)

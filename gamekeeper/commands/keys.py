@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from detector.records import OPERATIONS, ApiKey, Operation, Role, encode_api_key, format_time
 from gamekeeper.commands import common
@@ -74,13 +72,13 @@ def list_() -> None:
     settings = common.settings()
     from consumers.store import keys as store  # noqa: PLC0415
 
-    table = Table("prefix", "kind", "name", "tenant", "roles", "made", "expires", "revoked")
+    table = common.table("prefix", "kind", "name", "tenant", "roles", "made", "expires", "revoked")
     for line in store.list_keys(common.engine(settings)):
         names = (line.prefix, line.kind, line.client, line.tenant or "", " ".join(line.roles))
         table.add_row(
             *names, *(f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (line.added, line.expires, line.revoked))
         )
-    Console().print(table)
+    common.show(table)
 
 
 @app.command()
@@ -147,8 +145,8 @@ def roles() -> None:
     settings = common.settings()
     from consumers.store import key_roles as store  # noqa: PLC0415
 
-    table = Table("role", "models", "operations", "rows a day", "rows a month")
+    table = common.table("role", "models", "operations", "rows a day", "rows a month")
     for one in store.list_roles(common.engine(settings)):
         quotas = ("" if rows is None else f"{rows:,}" for rows in (one.day, one.month))
         table.add_row(one.role, " ".join(one.models), " ".join(one.operations), *quotas)
-    Console().print(table)
+    common.show(table)

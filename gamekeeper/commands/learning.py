@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from gamekeeper import brokers
 from gamekeeper.commands import common, models
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def learn(  # noqa: PLR0913, PLR0917  # one parameter an option of the command l
         options = learning.LearnOptions(
             policy=policy,
             shape=_shape(shape),
-            bootstrap=settings.kafka_bootstrap_servers or None,
+            bootstrap=brokers.named_kafka(settings),
             left_out=_left_out(settings, records),
             only=only,
             asking=asking,
@@ -99,7 +99,7 @@ def replay(  # noqa: PLR0913, PLR0917  # one parameter an option of the command 
         def progress(totals: again.Totals) -> None:
             status.update(f"{totals.read:,} read, {totals.unreadable:,} unreadable")
 
-        options = again.Options(said, settings.kafka_bootstrap_servers or None, progress=progress)
+        options = again.Options(said, brokers.named_kafka(settings), progress=progress)
         totals = again.replay(records, known, wanted, outputs, options)
     typer.echo(
         f"{totals.read:,} read, {totals.scored:,} scored, {totals.counted:,} counted only, "
@@ -130,7 +130,7 @@ def list_() -> None:
     from consumers.store import reads  # noqa: PLC0415
 
     engine = common.engine(settings)
-    table = Table("model", "wanted", "in force in partitions")
+    table = common.table("model", "wanted", "in force in partitions")
     for model, version in sorted(store.wanted(engine).items()):
         there = [
             str(partition)
@@ -138,7 +138,7 @@ def list_() -> None:
             if found == version
         ]
         table.add_row(model, version, " ".join(there) or "none yet")
-    Console().print(table)
+    common.show(table)
 
 
 def _populations(file: Path | None) -> "dict[str, Population]":

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from detector.decision import ANY_MODEL, Action, Scope
 from gamekeeper.commands import common
@@ -29,7 +28,7 @@ def clients() -> None:
     settings = common.settings()
     from consumers.store import reads  # noqa: PLC0415
 
-    table = Table("client", "model", "standing", "score", "queries", "leakage", "last seen")
+    table = common.table("client", "model", "standing", "score", "queries", "leakage", "last seen")
     for line in reads.clients(common.engine(settings)):
         leakage = "" if line.leakage is None else f"{line.leakage:.2f}"
         table.add_row(
@@ -41,7 +40,7 @@ def clients() -> None:
             leakage,
             f"{line.at:%F %T}",
         )
-    Console().print(table)
+    common.show(table)
 
 
 def show(client: Annotated[str, typer.Argument(help="The client.")]) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gamekeeper import brokers
 from gamekeeper.commands import common
 from gamekeeper.settings import BadSettings, Settings
 
@@ -26,12 +27,11 @@ def detect() -> None:
     settings = common.settings()
     policy = common.policy(settings)
     from consumers import detect as process  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings  # noqa: PLC0415
     from detector.topics import Topics  # noqa: PLC0415
 
     process.run(
         process.DetectSettings(
-            kafka=KafkaSettings(settings.need_kafka()),
+            kafka=brokers.kafka(settings),
             database=settings.need_database(),
             schema=settings.schema,
             group=settings.group,
@@ -45,6 +45,7 @@ def detect() -> None:
             checkpoint_seconds=settings.checkpoint_seconds,
             checkpoint_queries=settings.checkpoint_queries,
             clients_max=settings.clients_max,
+            learn_seconds=settings.learn_seconds,
             marks_key=settings.marks_key,
         )
     )
@@ -54,12 +55,11 @@ def deliver() -> None:
     """Send decisions to the gateways and alerts to people; expire decisions by the clock."""
     settings = common.settings()
     from consumers import deliver as process  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings  # noqa: PLC0415
     from detector.topics import Topics  # noqa: PLC0415
 
     process.run(
         process.DeliverSettings(
-            kafka=KafkaSettings(settings.need_kafka()),
+            kafka=brokers.kafka(settings),
             database=settings.need_database(),
             schema=settings.schema,
             topics=Topics(settings.topic_prefix),
@@ -114,6 +114,7 @@ def gateway(
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
             bootstrap=(settings.kafka_bootstrap_servers or None) if keys else settings.need_kafka(),
+            security=brokers.security(settings),
             keys_file=keys,
             topics=Topics(settings.topic_prefix),
             name=settings.gateway_name,
@@ -121,6 +122,7 @@ def gateway(
             port=settings.gateway_port if port is None else port,
             push_token=settings.push_token or None,
             fail_open=settings.gateway_fail_open,
+            age_header=settings.gateway_age_header,
             policy=common.gateway_policy(settings),
             secret=settings.gateway_secret.encode(),
             limits_store=settings.limits_store or None,

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from gamekeeper import brokers
 from gamekeeper.commands import common
-from gamekeeper.settings import values
+from gamekeeper.shown import values
 
 PANEL = "System"
 
@@ -48,13 +47,12 @@ def topics() -> None:
     """Make the Kafka topics with the right settings, and check those that are there."""
     found = common.settings()
     from consumers import topics as kafka_topics  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings  # noqa: PLC0415
 
-    states = kafka_topics.ensure(KafkaSettings(found.need_kafka()), found.partitions, found.topic_prefix)
-    table = Table("topic", "partitions", "made now", "differs")
+    states = kafka_topics.ensure(brokers.kafka(found), found.partitions, found.topic_prefix)
+    table = common.table("topic", "partitions", "made now", "differs")
     for state in states:
         table.add_row(state.name, str(state.partitions), "yes" if state.created else "no", "; ".join(state.differences))
-    Console().print(table)
+    common.show(table)
     if any(state.differences for state in states):
         raise typer.Exit(1)
 
@@ -71,10 +69,11 @@ def migrate() -> None:
 
 def settings() -> None:
     """List every setting with its value and where that came from. Secrets are hidden."""
-    table = Table("setting", "value", "from", "meaning")
+    table = common.table("setting", "value", "from", "meaning")
+    table.columns[0].no_wrap = True  # names are looked for
     for value in values():
         table.add_row(value.name, value.shown, value.origin, value.meaning)
-    Console().print(table)
+    common.show(table)
 
 
 def warm() -> None:

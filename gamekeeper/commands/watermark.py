@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from gamekeeper.commands import common, models
 from gamekeeper.settings import BadSettings
@@ -50,6 +49,7 @@ def embed(  # noqa: PLR0913, PLR0917  # one parameter an option of the command l
         raise typer.BadParameter(f"--out {out}: must end in .keras")
     owned, others = keys.load(data), None if elsewhere is None else keys.load(elsewhere).inputs
     classes = serving.load(model.stem, model).classes  # refuses what no gateway serves: several inputs, logits, code
+    out.parent.mkdir(parents=True, exist_ok=True)
     file = out.with_suffix(".key") if key == NEW else Path(key)
     kept = keys.make(file, owned, max(classes, 2), triggers) if key == NEW else keys.read(file)
     keys.check(kept, owned.inputs)
@@ -164,23 +164,23 @@ def _report(suspect: str, counts: "list[Count]", claim: str, key: str) -> "Repor
 
 
 def _embedded(done: "Embedded") -> None:
-    table = Table("", "before", "after")
+    table = common.table("", "before", "after")
     table.add_row(f"right, of {done.held_out:,} held out", f"{done.accuracy_before:.2%}", f"{done.accuracy_after:.2%}")
     table.add_row("probability of the first class", f"{done.sure_before:.3f}", f"{done.sure_after:.3f}")
     for kind, share in done.learnt.items():
         table.add_row(f"{kind} learnt", "", f"{share:.0%}")
-    Console().print(table)
+    common.show(table)
 
 
 def _told(found: "Report") -> None:
     from gateway.watermark import proof  # noqa: PLC0415
 
-    console, table = Console(), Table("marks", "compared", "repeated", "by chance", "p")
+    console, table = Console(), common.table("marks", "compared", "repeated", "by chance", "p")
     for line in found.lines:
         chance = f"{line.marks * line.null_rate:.1f} ({line.null_rate:.3f} each)"
         table.add_row(line.kind, f"{line.marks:,}", f"{line.matches:,}", chance, f"{line.p:.3g}")
     console.print(f"{found.suspect}: {found.claim} (key {found.key}), {found.time}", highlight=False, soft_wrap=True)
-    console.print(table)
+    common.show(table)
     console.print(f"{found.verdict}: p = {found.p:.3g}; below {found.level:g} it is a copy", highlight=False)
     if found.verdict == "too few marks":
         rates = [line.null_rate for line in found.lines] or [1 / 9]

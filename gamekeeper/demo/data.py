@@ -4,19 +4,17 @@ Images are float32 [n, 8, 8] in 0..1. No image of one part occurs in another, so
 on images that the model, the population or a thief has seen.
 """
 
-import contextlib
 import functools
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 from sklearn.datasets import load_digits
+
+from gateway.serving.quiet import quiet_tensorflow
 
 Images: TypeAlias = npt.NDArray[np.float32]
 Labels: TypeAlias = npt.NDArray[np.int64]
@@ -112,20 +110,6 @@ def _photograph(name: str) -> npt.NDArray[np.float64]:
         import tensorflow as tf  # noqa: PLC0415  # seconds that only those who look at photographs should pay
     encoded = (resources.files("sklearn.datasets.images") / name).read_bytes()
     return np.asarray(tf.io.decode_jpeg(encoded, channels=1), np.float64)[:, :, 0] / 255.0
-
-
-@contextlib.contextmanager
-def quiet_tensorflow() -> Iterator[None]:
-    """Keep what TensorFlow's C++ half writes to stderr off the screen; to be held around its first import."""
-    os.putenv("TF_CPP_MIN_LOG_LEVEL", "3")  # for later; during the import it is not heeded
-    kept = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def _patch(photograph: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.float64]:

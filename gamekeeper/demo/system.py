@@ -16,7 +16,7 @@ from consumers.store import keys, populations, reads
 from consumers.store.people import Said
 from detector.population import load
 from detector.topics import Topics
-from gamekeeper import up
+from gamekeeper import brokers, up
 from gamekeeper.demo import assets
 from gamekeeper.demo.data import MODEL
 from gamekeeper.demo.screen import Beat, Screen, beats
@@ -81,7 +81,11 @@ class System:
     def counts(self) -> Counts:
         """Return what the topic and Postgres say now."""
         scored, counted, unreadable = reads.counts(self.engine, self.settings.group, self.topic)
-        return Counts(written(self.parts.bootstrap, self.topic), scored + counted + unreadable, unreadable)
+        return Counts(
+            written(brokers.reached(self.settings, self.parts.bootstrap), self.topic),
+            scored + counted + unreadable,
+            unreadable,
+        )
 
     def drain(self, seconds: float) -> None:
         """Wait until everything written is read, at most `seconds`; whoever counts afterwards sees whether it was."""

@@ -7,7 +7,8 @@ import numpy as np
 
 from gamekeeper.demo import data
 from gamekeeper.demo.clients import Answers, Ask, as_answers
-from gamekeeper.demo.data import CLASSES, SHAPE, Images, Pool, camera, quiet_tensorflow
+from gamekeeper.demo.data import CLASSES, SHAPE, Images, Pool, camera
+from gateway.serving.quiet import quiet_tensorflow
 
 _COPIES = 8  # of each training image, each as another camera sees it
 _EPOCHS = 8

@@ -39,17 +39,20 @@ log.cleaner.dedupe.buffer.size=8388608
 """
 
 
-def start_kafka(folder: Path, cache: Path, progress: Progress) -> Server:
+def start_kafka(
+    folder: Path, cache: Path, progress: Progress, options: tuple[str, ...] = (), logins: tuple[str, ...] = ()
+) -> Server:
     """Start Kafka on `folder` with what it held before; `url` of the result is its bootstrap server.
 
-    The jars come from `cache`. Raises EmbeddedError.
+    The jars come from `cache`. `options` are further lines of its properties, in which {port} and {controller} stand
+    for its ports; `logins` are made with the folder, as kafka-storage's --add-scram takes them. Raises EmbeddedError.
     """
     classpath = f"{jars(cache, progress)}/*"
     progress("starting Kafka", 0.0)
     folder.mkdir(parents=True, exist_ok=True)
     _fresh_tmp(folder)
-    port = _configure(folder)
-    _format(folder, classpath)
+    port = _configure(folder, options)
+    _format(folder, classpath, logins)
     server = Server(_plan(folder, classpath, port), f"127.0.0.1:{port}")
     server.start()
     progress("starting Kafka", 1.0)
@@ -61,15 +64,17 @@ def _fresh_tmp(folder: Path) -> None:
     (folder / "tmp").mkdir()
 
 
-def _configure(folder: Path) -> int:
+def _configure(folder: Path, options: tuple[str, ...]) -> int:
     port = remembered_port(folder / "port")
     controller = remembered_port(folder / "controller-port")
-    text = PROPERTIES.format(port=port, controller=controller, logs=folder / "logs")
-    (folder / "server.properties").write_text(text)
+    lines = PROPERTIES + "".join(f"{option}\n" for option in options)  # of a name given twice the last counts
+    file = folder / "server.properties"
+    file.touch(mode=0o600)  # options may hold passwords
+    file.write_text(lines.format(port=port, controller=controller, logs=folder / "logs"))
     return port
 
 
-def _format(folder: Path, classpath: str) -> None:
+def _format(folder: Path, classpath: str, logins: tuple[str, ...]) -> None:
     if (folder / "logs" / "meta.properties").exists():
         return
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
@@ -81,6 +86,7 @@ def _format(folder: Path, classpath: str) -> None:
         "-c",
         "server.properties",
         "--ignore-formatted",
+        *(f"--add-scram={login}" for login in logins),
     ]
     result = subprocess.run(  # noqa: S603  # the Java that came with the extra
         [*_java(folder, classpath), *tool],

@@ -20,6 +20,7 @@ import numpy as np
 
 from gateway.serving.batching import Served
 from gateway.serving.model import BadAnswer, BadModel, Floats
+from gateway.serving.quiet import quiet_tensorflow
 
 OUTPUT = "output_0"  # as exported Keras models call it
 COUNTED = re.compile(r"(input_layer|keras_tensor)_\d+")  # Keras counts what has no name: another number each training
@@ -88,16 +89,17 @@ def import_tensorflow() -> None:
 
     Its 400,000 objects live as long as the process: frozen, no garbage collection looks at them again (0.5 s each).
     """
-    fresh = "tensorflow" not in sys.modules
-    import keras  # noqa: F401, PLC0415
-    import tensorflow as tf  # noqa: F401, PLC0415
-
-    if fresh:
-        gc.freeze()
+    if "tensorflow" in sys.modules:
+        return
+    with quiet_tensorflow():
+        import keras  # noqa: F401, PLC0415
+        import tensorflow as tf  # noqa: F401, PLC0415
+    gc.freeze()
 
 
 def opened(path: Path) -> Any:
     """Return the Keras model of a `.keras` file, never unpickling and never running code of it. Raises BadModel."""
+    import_tensorflow()
     import keras  # noqa: PLC0415
 
     try:
@@ -127,6 +129,7 @@ def _compiled(path: Path, model: Any) -> _Loaded:
 
 
 def _saved_model(path: Path) -> _Loaded:
+    import_tensorflow()
     import tensorflow as tf  # noqa: PLC0415
 
     try:

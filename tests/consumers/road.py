@@ -18,7 +18,7 @@ from detector.topics import Topics
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAVE = 5.0  # seconds from SIGTERM to the end
-PATIENCE = 40.0  # seconds; on a quiet machine conditions hold within a few
+PATIENCE = 90.0  # seconds; on a quiet machine conditions hold within a few
 
 
 @dataclass

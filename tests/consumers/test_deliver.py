@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
@@ -16,13 +17,13 @@ from standardwebhooks import Webhook as Verifier
 from consumers.channels import CHANNELS
 from consumers.channels.outcome import Delivered, Gone, Retry
 from consumers.deliver import settlement
-from consumers.store import keys, outbox, people
+from consumers.store import deliveries, keys, outbox, people
 from consumers.store.facts import Channels
 from detector.decision import Action, Scope
 from detector.records import Applied, GatewayStatus, encode_gateway_status
 from detector.standing import Standing
 from tests.consumers.endpoint import Endpoint, listening
-from tests.consumers.road import Road, until
+from tests.consumers.road import PATIENCE, Road, free_port, until
 from tests.consumers.worker import HOOK_SECRET
 from tests.store.given import saved, verdict
 
@@ -206,3 +207,55 @@ def _settles(road: Road, hook: Endpoint, count: int) -> bool:
 
 def _header(headers: dict[str, str], name: str) -> str:
     return next(value for key, value in headers.items() if key.lower() == name)
+
+
+def test_many_endpoints_are_served_at_once(cold_road: Road) -> None:
+    """More channels than a process keeps connections to Postgres: each is served within moments."""
+    with listening(200) as hook:
+        urls = [f"{hook.url}/{number}" for number in range(16)]
+        with cold_road.process("deliver", hooks=urls):
+            alert(cold_road, "webhook:hook0")
+            until(lambda: len(hook.received) == 1)  # it is up
+            saved(
+                cold_road.engine,
+                verdict(Standing.CONFIRMED, serial=2),
+                channels=Channels(decisions=(), alerts=tuple(f"webhook:hook{number}" for number in range(16))),
+            )
+            until(lambda: len(hook.received) == 17, patience=8.0)
+
+
+def test_a_fault_of_ours_ends_the_process(cold_road: Road) -> None:
+    """A channel whose thread has ended would be silent for ever: whoever watches the process starts it again."""
+    alert(cold_road, "webhook:hook0")
+    with cold_road.process("deliver", hooks=["http://127.0.0.1:9/"], faulty=True) as process:
+        assert process.wait(PATIENCE) == 1
+
+
+def test_what_was_given_up_is_seen_and_sent_again(cold_road: Road) -> None:
+    """A given-up alert is counted, and sent again on demand under its own id, the older of a client first."""
+    with listening(410, 410, 200) as hook:
+        port = free_port()
+        with cold_road.process("deliver", hooks=[hook.url], metrics_port=port):
+            alert(cold_road, "webhook:hook0")
+            until(lambda: settled(cold_road) == [("webhook:hook0", "given-up", 1)])
+            saved(
+                cold_road.engine,
+                verdict(Standing.CONFIRMED, serial=2),
+                channels=Channels(decisions=(), alerts=("webhook:hook0",)),
+            )
+            until(lambda: [row[1] for row in settled(cold_road)] == ["given-up"] * 2)
+        with cold_road.process("deliver", hooks=[hook.url], metrics_port=port):
+            line = 'gamekeeper_deliveries_undelivered{channel="webhook:hook0",outcome="given-up"} 2.0'
+            until(lambda: line in _metrics(port))
+            assert deliveries.resend_given_up(cold_road.engine, "webhook:hook0", SAID) == [1, 2]
+            until(lambda: [row[1] for row in settled(cold_road)] == ["delivered"] * 2)
+    ids = [_header(headers, "webhook-id") for _, headers, _ in hook.received]
+    assert ids[:2] == ids[2:]
+    assert len(set(ids)) == 2
+
+
+def _metrics(port: int) -> str:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    except httpx.TransportError:
+        return ""

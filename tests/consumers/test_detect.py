@@ -124,12 +124,13 @@ def test_another_owner_fences(road: Road, plane: Population) -> None:
     streams = crowd()
     records = interleaved(streams)
     topic = road.topics.predictions
-    identity = room.topic_id(road.kafka, topic) or ""
+    found = room.find(road.kafka, topic)
+    assert found is not None
     with detecting(road):
         half = len(records) // 2
         written = road.write(records[:half])
         until(lambda: road.read() == written)
-        epochs = [claim(road.engine, Place(f"{road.prefix}group", topic, identity, number)).epoch for number in (0, 1)]
+        epochs = [claim(road.engine, Place(f"{road.prefix}group", topic, found.id, number)).epoch for number in (0, 1)]
         written += road.write(records[half:])
         until(lambda: road.read() == written)
     assert_exact(road, streams, plane)
@@ -163,9 +164,11 @@ def test_a_poisonous_query_is_set_aside(road: Road, plane: Population) -> None:
     poison = list(traffic.records(POISON, traffic.ordinary(POISON, 2)))
     middle = len(records) // 2
     records[middle:middle] = [(POISON, record) for record in poison]
-    with detecting(road, fragile=True):
+    with detecting(road, fragile=True, metrics_port=(port := free_port())):
         written = road.write(records)
         until(lambda: road.read() == written)
+        told = f"gamekeeper_poisoned_total {len(poison)}.0"
+        until(lambda: told in httpx.get(f"http://127.0.0.1:{port}/metrics").text)
     aside = road.rows("SELECT reason, head FROM unreadable")
     assert [(reason, bytes(head)) for reason, head in aside] == [
         ("detector: ZeroDivisionError: a fault of ours", record) for record in poison

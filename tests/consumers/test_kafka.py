@@ -58,13 +58,17 @@ def test_topic_id_tells_lives_apart(kafka: str, topics_prefix: str) -> None:
     """A topic made again under its name has another id; one that is not there has none."""
     name = Topics(topics_prefix).predictions
     topics.ensure(kafka, 1, topics_prefix)
-    first = room.topic_id(kafka, name)
+    first = room.find(kafka, name)
     admin = KafkaAdminClient(bootstrap_servers=kafka)
     admin.delete_topics([name])
-    until(lambda: room.topic_id(kafka, name) is None)
+    until(lambda: room.find(kafka, name) is None)
     topics.ensure(kafka, 1, topics_prefix)
     admin.close()
-    assert first not in {None, "", room.topic_id(kafka, name)}
+    second = room.find(kafka, name)
+    assert first is not None
+    assert second is not None
+    assert first.id not in {"", second.id}
+    assert (first.partitions, second.partitions) == (1, 1)
 
 
 def test_a_partition_is_silent_until_started(kafka: str, topics_prefix: str) -> None:
@@ -132,7 +136,7 @@ def test_reachable_leaves_no_threads(kafka: str) -> None:
     assert not any(room.reachable("127.0.0.1:1") for _ in range(5))
     for _ in range(3):
         with pytest.raises(room.KafkaError):
-            room.topic_id("127.0.0.1:1", "predictions")
+            room.find("127.0.0.1:1", "predictions")
     assert threading.active_count() == before
 
 

@@ -4,7 +4,7 @@ Each imports only what it needs: a test starts many.
 """
 
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -27,6 +27,8 @@ def run_deliver(told: dict[str, Any]) -> None:
     from consumers.store.facts import Channels  # noqa: PLC0415
     from detector.topics import Topics  # noqa: PLC0415
 
+    if told.get("faulty"):
+        _break_webhooks()
     urls = told.get("hooks", ())
     deliver.run(
         deliver.DeliverSettings(
@@ -35,8 +37,22 @@ def run_deliver(told: dict[str, Any]) -> None:
             topics=Topics(told["prefix"]),
             webhooks=tuple(Webhook(f"hook{at}", url, HOOK_SECRET, private=True) for at, url in enumerate(urls)),
             channels=Channels(("topic",), tuple(f"webhook:hook{at}" for at in range(len(urls)))),
+            metrics_port=told.get("metrics_port"),
         )
     )
+
+
+def _break_webhooks() -> None:
+    """Give the channel a fault, for the test of what happens then."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from consumers import channels, deliver  # noqa: PLC0415
+
+    def fail(*_: object) -> NoReturn:
+        raise ZeroDivisionError("a fault of ours")
+
+    faulty = replace(channels.CHANNELS["webhook"], send=fail)
+    vars(deliver)["CHANNELS"] = {**channels.CHANNELS, "webhook": faulty}
 
 
 def run_detect(told: dict[str, Any]) -> None:
@@ -60,6 +76,7 @@ def run_detect(told: dict[str, Any]) -> None:
             clients_max=told.get("clients_max", 40_000),
             session_seconds=6.0,
             checkpoint_seconds=0.2,
+            learn_seconds=told.get("learn_seconds", 0.0),
             metrics_port=told.get("metrics_port"),
             marks_key=told.get("marks_key", ""),
         )

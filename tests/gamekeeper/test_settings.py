@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gamekeeper import settings
+from gamekeeper import settings, shown
 from gamekeeper.settings import BadSettings
 
 DATABASE = "postgresql+psycopg2://gamekeeper:hunter2@db/gamekeeper"
@@ -25,6 +25,11 @@ WRONG = [
     ("GAMEKEEPER_WEBHOOKS", "https://example.org", "name=https://"),
     ("GAMEKEEPER_WEBHOOKS", "a=https://x.org,a=https://y.org", "two the same"),
     ("GAMEKEEPER_PUSH", "a=ftp://x.org", "name=https://"),
+    ("GAMEKEEPER_PUSH", "a=http://[::1/", "name=https://"),
+    ("GAMEKEEPER_PUSH", "a=http://x.org:port/", "name=https://"),
+    ("GAMEKEEPER_KAFKA_PROTOCOL", "sasl", "SASL_SSL"),
+    ("GAMEKEEPER_KAFKA_MECHANISM", "GSSAPI", "SCRAM-SHA-512"),
+    ("GAMEKEEPER_KAFKA_CA", "/no/such/ca.pem", "file that exists"),
     ("GAMEKEEPER_WEBHOOK_SECRET", "hunter2", "whsec_"),
     ("GAMEKEEPER_WEBHOOK_PRIVATE", "maybe", "yes or no"),
     ("GAMEKEEPER_CHECKPOINT_SECONDS", "nan", "seconds from"),
@@ -70,8 +75,8 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     file.write_text(DATABASE + "\n")
     environ = {"DATABASE_URL_FILE": str(file)}
     assert settings.load(environ).database_url == DATABASE
-    shown = next(value for value in settings.values(environ) if value.name == "DATABASE_URL")
-    assert shown.origin == f"file {file}"
+    found = next(value for value in shown.values(environ) if value.name == "DATABASE_URL")
+    assert found.origin == f"file {file}"
 
 
 def test_a_secret_file_must_be_readable_and_alone(tmp_path: Path) -> None:
@@ -85,16 +90,16 @@ def test_a_secret_file_must_be_readable_and_alone(tmp_path: Path) -> None:
 def test_people_see_every_setting_and_no_secret() -> None:
     """The table has each setting once, with its origin, and hides passwords."""
     environ = {"DATABASE_URL": DATABASE, "GAMEKEEPER_WEBHOOK_SECRET": SECRET, "GAMEKEEPER_PARTITIONS": "none"}
-    shown = {value.name: value for value in settings.values(environ)}
-    assert list(shown) == [setting.name for setting in settings.SETTINGS]
-    assert shown["DATABASE_URL"].shown == DATABASE.replace("hunter2", "***")
-    assert shown["GAMEKEEPER_WEBHOOK_SECRET"].shown == "***"
-    assert shown["GAMEKEEPER_PARTITIONS"].origin == "WRONG"
-    assert all(value.meaning for value in shown.values())
+    found = {value.name: value for value in shown.values(environ)}
+    assert list(found) == [setting.name for setting in settings.SETTINGS]
+    assert found["DATABASE_URL"].shown == DATABASE.replace("hunter2", "***")
+    assert found["GAMEKEEPER_WEBHOOK_SECRET"].shown == "***"
+    assert found["GAMEKEEPER_PARTITIONS"].origin == "WRONG"
+    assert all(value.meaning for value in found.values())
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "seen"),
     [
         ("postgresql://me:a:b/c%40@db:5432/x", "postgresql://me:***@db:5432/x"),
         ("postgresql+psycopg2://postgres@/x?host=/run&password=hunter2", "postgresql+psycopg2://postgres@/x?…"),
@@ -103,10 +108,10 @@ def test_people_see_every_setting_and_no_secret() -> None:
         ("postgresql:///x?host=/run", "postgresql:///x?…"),
     ],
 )
-def test_a_database_is_shown_without_its_password(url: str, shown: str) -> None:
+def test_a_database_is_shown_without_its_password(url: str, seen: str) -> None:
     """Every form of URL that Postgres is reached by can be used, and is shown without what is secret."""
-    found = next(value for value in settings.values({"DATABASE_URL": url}) if value.name == "DATABASE_URL")
-    assert found.shown == shown
+    found = next(value for value in shown.values({"DATABASE_URL": url}) if value.name == "DATABASE_URL")
+    assert found.shown == seen
 
 
 def test_the_base_folders_of_the_desktop_are_kept_to() -> None:
@@ -129,3 +134,10 @@ def test_a_child_gets_our_environment_with_changes(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PATH", "/bin")
     child = settings.environment({"NEW": "2"}, first_on_path=Path("/java"))
     assert (child["KEPT"], child["NEW"], child["PATH"]) == ("1", "2", "/java:/bin")
+
+
+def test_what_an_address_of_a_webhook_holds_is_secret() -> None:
+    """User, password, path and query of an endpoint are not shown; who it is, is."""
+    environ = {"GAMEKEEPER_WEBHOOKS": "a=https://me:hunter2@a.org:8443/hunter2?t=hunter2,b=http://b.org"}
+    found = next(value for value in shown.values(environ) if value.name == "GAMEKEEPER_WEBHOOKS")
+    assert found.shown == "a=https://a.org:8443/…,b=http://b.org/…"

@@ -2,10 +2,16 @@
 
 import contextlib
 import dataclasses
+import gc
+import logging
+import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,9 +24,13 @@ from detector.decision import Action
 from detector.records import decision_key, encode_decision
 from detector.topics import Topics
 from detector.wire import RawRecord, decode
+from gamekeeper import embedded
+from gamekeeper.settings import load, writable_cache
 from gateway.access import hashed
 from gateway.kafka import Away, Reader, Writer, reading
 from gateway.settings import GatewaySettings
+from tests.conftest import quiet
+from tests.gamekeeper.processes import command_line, named
 from tests.gateway.build import ALICE, BOB, SHAPE, Running, decision, images, key_line, serving, until
 
 
@@ -145,6 +155,7 @@ def test_query_log_is_what_the_detector_reads(
     assert [value["status"] for value in values] == [200] * 4 + [403]
     for value, row in zip(values, (0, 1, 2, 0), strict=False):
         np.testing.assert_allclose(value["output"]["probabilities"], true[row], atol=1e-6)
+    assert [value.get("model_version") for value in values] == ["1"] * 4 + [None]
     assert values[3]["served"] == {"label": int(true[0].argmax())}
     raw = [RawRecord(one.value, None, one.timestamp * 1000, one.offset) for one in records]
     decoded = decode(raw, {"digits": SHAPE})
@@ -289,6 +300,63 @@ def test_gateway_started_before_kafka_catches_up(
         until(lambda: _healthy(running), 10)
     assert read_all(kafka, topics.predictions, 1)
     relay.down()
+
+
+@pytest.fixture
+def own_kafka(data_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[embedded.Server]:
+    """Return a Kafka that this test may kill."""
+    caplog.set_level(logging.CRITICAL, "kafka")  # pytest keeps log records, and with their errors the driver's sockets
+    server = embedded.start_kafka(tmp_path / "kafka", writable_cache(load(), data_folder), quiet)
+    yield server
+    server.stop()
+    gc.collect()  # here, where the warning about what the driver left open is not heard
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # of the driver, when a broker that it knew is away
+def test_a_killed_broker_changes_nothing_for_clients(settings: GatewaySettings, own_kafka: embedded.Server) -> None:
+    """While the broker is dead the last table is in force, its age is told, and the log waits; then all catches up."""
+    ensure(own_kafka.url, partitions=1)
+    topics = Topics()
+    with closing(KafkaProducer(bootstrap_servers=own_kafka.url)) as producer:
+        write_key(producer, topics, ALICE, "alice")
+        write_key(producer, topics, BOB, "bob")
+        write_decision(producer, topics, 1, Action.BLOCK)
+    here = dataclasses.replace(settings, bootstrap=own_kafka.url, topics=topics, age_header=True)
+    with serving(here) as running:
+        until(lambda: _healthy(running))
+        assert float(running.ask(key=BOB).headers["Gamekeeper-Table-Age"]) < 5
+        until(lambda: running.parts.guard.log.writer and running.parts.guard.log.writer.written == 1)
+        _kill(own_kafka)
+        until(lambda: running.http.get("/healthz").json()["table"]["state"] == "lost", 20)
+        asked = [running.ask(key=key).status_code for key in (ALICE, BOB) * 5]
+        assert asked == [403, 200] * 5
+        health = running.http.get("/healthz").json()
+        assert (health["status"], health["log"]["dropped"]) == ("degraded", 0)
+        assert health["table"]["age_seconds"] > 1
+        assert float(running.ask(key=BOB).headers["Gamekeeper-Table-Age"]) >= 1
+        assert "gamekeeper_gateway_table_age_seconds" in running.http.get("/metrics").text
+        own_kafka.start()
+        with closing(KafkaProducer(bootstrap_servers=own_kafka.url)) as producer:
+            write_decision(producer, topics, 2, Action.ALLOW)
+        until(lambda: running.ask().status_code == 200, 20)
+        until(lambda: _healthy(running), 20)
+        read_all(own_kafka.url, topics.predictions, 13)
+        assert running.http.get("/healthz").json()["log"]["dropped"] == 0
+
+
+def _kill(server: embedded.Server) -> None:
+    """Kill the broker's own process, as the kernel does when memory is short."""
+    for pid in named("kafka.Kafka", str(server.plan.folder)):
+        if "guard.py" not in command_line(pid):
+            os.kill(pid, signal.SIGKILL)
+    until(lambda: not server.alive)
+
+
+def test_the_age_is_not_told_unless_asked_for(settings: GatewaySettings, topics: Topics) -> None:
+    """The header is off by default; where the table was never known it says so."""
+    with serving(settings) as running:
+        assert "Gamekeeper-Table-Age" not in running.ask().headers
+    del topics
 
 
 def _healthy(running: Running) -> bool:

@@ -5,7 +5,7 @@ import timeit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.decision import Action, Key, Origin, Scope
+from detector.decision import Action, Decision, Key, Origin, Scope
 from gateway.table import GRACE, Asker, DecisionTable
 from tests.gateway.build import FAR, SECOND, decision
 
@@ -30,6 +30,31 @@ def test_order_and_duplicates_do_not_matter(data: st.DataObject) -> None:
     assert found is not None
     assert found.action == expected
     assert len(table) == len(KEYS)
+
+
+@given(st.data())
+def test_tombstones_do_not_matter_either(data: st.DataObject) -> None:
+    """Read again from any point of the compacted topic, with pushes between: what is in force ends the same.
+
+    Tombstones come in their place, after the decision that they bury; a push may come again at any moment.
+    """
+    over = [decision(serial, Action.ALLOW, key=key, until=SECOND) for key in KEYS for serial in (1,)]
+    live = [decision(2, data.draw(st.sampled_from(Action)), key=key) for key in KEYS]
+    pushed = data.draw(st.lists(st.sampled_from(over + live), max_size=6))
+    table = DecisionTable()
+    for one in data.draw(st.permutations(over)):
+        table.apply(one)
+        for late in pushed:
+            table.apply(late)
+        table.forget(one.key, 2 * SECOND)
+    for one in data.draw(st.permutations(live + pushed)):
+        table.apply(one)
+        table.forget(one.key, 2 * SECOND)
+    assert {key: held.serial for key in KEYS if (held := _held(table, key))} == dict.fromkeys(KEYS, 2)
+
+
+def _held(table: DecisionTable, key: Key) -> Decision | None:
+    return table._scopes[key.scope].get(key.value, {}).get(key.model)
 
 
 def test_older_serial_is_refused() -> None:

@@ -13,7 +13,7 @@ from consumers.store.engine import connect
 from consumers.store.facts import Checkpoint, Claim, Fenced
 from detector.standing import Standing
 from detector.wire import Unreadable
-from tests.store.given import CHANNELS, PLACE, count, one, rows, saved, snapshot, verdict
+from tests.store.given import CHANNELS, PLACE, count, one, population, rows, saved, snapshot, verdict
 
 
 def test_the_first_start_begins_at_the_beginning(engine: Engine) -> None:
@@ -87,7 +87,7 @@ def test_other_places_keep_their_sessions(engine: Engine, database: str) -> None
 def test_a_topic_made_anew_is_read_from_its_beginning(engine: Engine) -> None:
     """A new life of a topic starts over in offsets, fences the old life's owner, and keeps the population."""
     old = claim(engine, PLACE)
-    _population(engine, "p1")
+    population(engine, "p1")
     save(engine, old, Checkpoint(next=70, scored=70, adopted=["p1"]))
     fresh = claim(engine, replace(PLACE, topic_id="life-2"))
     assert (fresh.next, fresh.scored, fresh.populations) == (None, 0, {"digits": "p1"})
@@ -127,14 +127,3 @@ def _tried(engine: Engine) -> Claim | None:
         return claim(engine, PLACE)
     except SQLAlchemyError:
         return None  # another claim ended this one: the way on is to claim again
-
-
-def _population(engine: Engine, version: str) -> None:
-    with engine.begin() as connection:
-        connection.execute(
-            text("""
-                INSERT INTO populations (version, model, clients, known, queries, cold, since, until, data, who)
-                VALUES (:version, 'digits', 1, 1, 1, true, now(), now(), '', 'test')
-            """),
-            {"version": version},
-        )

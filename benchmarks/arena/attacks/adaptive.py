@@ -41,6 +41,8 @@ def in_parallel(oracle: Oracle, own: Loot, rng: Random) -> None:
         rows = rng.choice(len(own.seeds), 60, replace=False)
         seeds, labels = own.seeds[rows], oracle.labels(own.seeds[rows])
         pairs = [(at, at + 1) for at in range(0, 60, 2) if labels[at] != labels[at + 1]][:20]
+        if not pairs:
+            continue
         start: Numbers = seeds[[one for one, _ in pairs]]
         end: Numbers = seeds[[two for _, two in pairs]]
         first = labels[[one for one, _ in pairs]]

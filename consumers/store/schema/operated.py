@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import Column, Index, Table, func
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from consumers.store.schema.columns import (
     BYTES,
@@ -21,14 +22,18 @@ from consumers.store.schema.columns import (
 )
 
 
-def _place() -> list[Column[Any]]:
-    """Return the columns that name one partition of one life of a topic, as read by one consumer group."""
+def _life() -> list[Column[Any]]:
+    """Return the columns that name one life of a topic, as read by one consumer group."""
     return [
         key("consumer_group", TEXT, "Kafka's consumer group"),
         key("topic", TEXT, "Kafka's topic"),
         key("topic_id", TEXT, "Kafka's id of this life of the topic; empty: unknown"),
-        key("partition", INT, "Kafka's partition"),
     ]
+
+
+def _place() -> list[Column[Any]]:
+    """Return the columns that name one partition of one life of a topic, as read by one consumer group."""
+    return [*_life(), key("partition", INT, "Kafka's partition")]
 
 
 offsets = Table(
@@ -59,6 +64,21 @@ gaps = Table(
     must("read_again", LONG, "the first offset that could be read again"),
     stamp("found", "when it was noticed"),
     comment="Records that Kafka's retention removed before they were read.",
+)
+
+layouts = Table(
+    "layouts",
+    metadata,
+    *_life(),
+    key("partitions", INT, "how many partitions it has"),
+    may(
+        "ends",
+        ARRAY(LONG),
+        "where each partition of the layout before it ended, once every producer knew of this one: added "
+        "partitions are read when all are saved so far; empty: the first layout; null: not all producers know yet",
+    ),
+    stamp("noticed", "when detect saw it first"),
+    comment="How many partitions a topic has had, one row each time there were more.",
 )
 
 unreadable = Table(

@@ -1,0 +1,63 @@
+"""What is owed to channels: what waits, what was given up and why, and having that sent again."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from gamekeeper.commands import common
+
+app = typer.Typer(help="Deliveries: decisions and alerts on their way out.", no_args_is_help=True)
+OUTCOMES = ("waiting", "delivered", "given-up")
+CHANNEL = Annotated[str | None, typer.Option(help="Only of this channel, such as webhook:ops.")]
+
+
+@app.command("list")
+def list_(
+    channel: CHANNEL = None,
+    outcome: Annotated[str | None, typer.Option(help=f"Only these: {', '.join(OUTCOMES)}.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only what was owed in the last 90s, 30m, 4h, 7d.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 100,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="One JSON line each.")] = False,
+) -> None:
+    """List deliveries, the newest first: what became of each, and why not."""
+    if outcome is not None and outcome not in OUTCOMES:
+        raise typer.BadParameter(f"{outcome!r} is not one of {', '.join(OUTCOMES)}")
+    seconds, settings = common.duration(since), common.settings()
+    from consumers.store import deliveries as store  # noqa: PLC0415
+
+    after = None if seconds is None else datetime.now(UTC) - timedelta(seconds=seconds)
+    lines = store.listed(common.engine(settings), store.Wanted(channel, outcome, after, limit))
+    if json:
+        for line in lines:
+            typer.echo(msgspec.json.encode(line))
+        return
+    narrow = (Column(name, no_wrap=True, overflow="fold") for name in ("id", "outcome", "tries"))
+    table = Table(*narrow, "channel", "about", "owed since", "why")
+    for line in lines:
+        told = (str(line.id), line.outcome, str(line.attempts), line.channel, line.key)
+        table.add_row(*told, f"{line.made:%F %T}", line.why or "")
+    Console().print(table)
+
+
+@app.command()
+def resend(
+    ids: Annotated[list[int] | None, typer.Argument(help="The deliveries, by id.", metavar="ID…")] = None,
+    channel: CHANNEL = None,
+    *,
+    given_up: Annotated[bool, typer.Option("--given-up", help="All that were given up of --channel.")] = False,
+    why: Annotated[str, typer.Option(help="Goes to the audit log.")] = "",
+) -> None:
+    """Send again what was given up, under the same webhook-id: the ids, or everything of --channel with --given-up."""
+    if bool(ids) == bool(channel and given_up) or bool(channel) != given_up:
+        raise typer.BadParameter("name deliveries by ID, or --channel NAME together with --given-up")
+    settings = common.settings()
+    from consumers.store import deliveries as store  # noqa: PLC0415
+
+    engine, said = common.engine(settings), common.said(why)
+    again = store.resend(engine, ids, said) if ids else store.resend_given_up(engine, channel or "", said)
+    typer.echo(f"{len(again)} owed again")

@@ -1,0 +1,1 @@
+"""Tests of what keeps strangers out and secrets in."""
