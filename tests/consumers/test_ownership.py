@@ -22,9 +22,9 @@ class Member:
 
     def turn(self) -> None:
         """Do one round."""
-        joining = self.source._joining()
+        joining = self.source._membership.joining
         batches = self.source.poll(0.1)
-        if joining and self.source._joining():
+        if joining and self.source._membership.joining:
             self.while_joining += len(batches)
         for change in self.source.changes():
             (self.held.update if change.gained else self.held.difference_update)(change.partitions)

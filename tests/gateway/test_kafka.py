@@ -301,7 +301,11 @@ def test_gateway_started_before_kafka_catches_up(
 
 
 @pytest.fixture
-def own_kafka(data_folder: Path, tmp_path: Path, mortal_kafka: None) -> Iterator[embedded.Server]:
+def own_kafka(
+    data_folder: Path,
+    tmp_path: Path,
+    mortal_kafka: None,  # noqa: ARG001  # before the broker, and cleaned up after it
+) -> Iterator[embedded.Server]:
     """Return a Kafka that this test may kill."""
     server = embedded.start_kafka(tmp_path / "kafka", writable_cache(load(), data_folder), quiet)
     yield server
