@@ -128,8 +128,12 @@ class Source:
         return {place.partition: int(end) for place, end in ends.items()}
 
     def life(self) -> str | None:
-        """Return the topic's id as the brokers last told; "" where they tell none, None when there is no such topic."""
-        cluster = self._consumer._cluster  # noqa: SLF001  # the driver has no other door to this
+        """Return the topic's id as the brokers last told; "" where they tell none, None when there is no such topic.
+
+        Who reads asks anew as soon as a fetch fails, so that nothing of a topic made anew comes before its id does.
+        """
+        consumer = self._reader if self._reader.assignment() else self._consumer
+        cluster = consumer._cluster  # noqa: SLF001  # the driver has no other door to this
         if not cluster.partitions_for_topic(self.topic):
             return None
         return str(cluster.topic_id(self.topic) or "")

@@ -90,6 +90,25 @@ def test_a_topic_made_anew(road: Road, plane: Population) -> None:
     assert road.one("SELECT count(DISTINCT topic_id) FROM offsets") == 2
 
 
+def test_a_topic_made_anew_at_once(road: Road, plane: Population) -> None:
+    """The same within a moment, and the new life soon reaches further than the old one was read."""
+    streams = crowd(honest=3, thieves=3)
+    records = interleaved(streams)
+    with detecting(road):
+        written = road.write(records[:20])
+        until(lambda: road.read() == written)
+        admin = KafkaAdminClient(bootstrap_servers=road.kafka)
+        admin.delete_topics([road.topics.predictions])
+        admin.close()
+        until(lambda: room.find(road.kafka, road.topics.predictions) is None)
+        topics.ensure(road.kafka, PARTITIONS, road.prefix)
+        written += road.write(records[20:])
+        until(lambda: road.read() >= written)
+    assert_exact(road, streams, plane)
+    assert road.read() == written
+    assert road.one("SELECT count(DISTINCT topic_id) FROM offsets") == 2
+
+
 def test_a_gap_while_reading(road: Road) -> None:
     """Retention overtakes a process that stands still: the gap has its range in Postgres, and it goes on behind it."""
     records = [("honest-0", record) for record in traffic.records("honest-0", traffic.ordinary("honest-0", 30))]
