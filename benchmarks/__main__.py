@@ -15,6 +15,7 @@ from rich.table import Table
 
 from benchmarks import defences, detection, gateway, leakage, profile, recovery, replay, soak, watermark
 from benchmarks.chaos import command as chaos
+from benchmarks.throughput import command as throughput
 
 Result: TypeAlias = dict[str, Any]
 _FILE_WIDTH = 140  # columns, where the output is no terminal that says its own
@@ -58,6 +59,7 @@ REGISTRY: dict[str, Benchmark] = {
     "recovery": Benchmark(recovery.options, recovery.run),
     "replay": Benchmark(replay.options, replay.run),
     "soak": Benchmark(soak.options, soak.run, soak.tables, soak.failed),
+    "throughput": Benchmark(throughput.options, throughput.run, throughput.tables),
     "watermark": Benchmark(watermark.options, watermark.run, watermark.tables),
 }
 
