@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import defences, detection, gateway, leakage, profile, recovery, replay, soak, watermark
+from benchmarks import defences, detection, fuzz, gateway, leakage, profile, recovery, replay, soak, watermark
 from benchmarks.chaos import command as chaos
 from benchmarks.throughput import command as throughput
 
@@ -53,6 +53,7 @@ REGISTRY: dict[str, Benchmark] = {
     "chaos": Benchmark(chaos.options, chaos.run, chaos.tables, chaos.failed),
     "defences": Benchmark(defences.options, defences.run, defences.tables),
     "detection": Benchmark(detection.options, detection.run, detection.tables),
+    "fuzz": Benchmark(fuzz.options, fuzz.run, failed=fuzz.failed),
     "gateway": Benchmark(gateway.options, gateway.run),
     "leakage": Benchmark(leakage.options, leakage.run),
     "profile": Benchmark(profile.options, profile.run),

@@ -11,7 +11,7 @@ from consumers.store import chores, deliveries
 from consumers.store.facts import Channels
 
 EXPIRE_SECONDS = 1.0
-COUNT_SECONDS = 60.0  # how old the numbers of undelivered deliveries may be
+COUNT_SECONDS = 60.0  # how old the numbers of undelivered deliveries may be, and how long too many unreadables stay
 TIDY_SECONDS = 3_600.0  # tombstones, and partitions of the days ahead
 DAYS_AHEAD = 7
 
@@ -46,6 +46,9 @@ def _expire(engine: Engine, channels: Channels) -> None:
 
 
 def _count(engine: Engine) -> None:
+    gone = chores.forget_unreadable(engine)
+    if gone:
+        log.warning("there are too many unreadable records to keep: the oldest went", records=gone)
     metrics.UNDELIVERED.clear()
     for (channel, outcome), number in deliveries.counts(engine).items():
         metrics.UNDELIVERED.labels(channel, outcome).set(number)

@@ -18,6 +18,7 @@ RECOVERIES = Counter("gamekeeper_recoveries", "Partitions claimed again after a 
 LOST = Counter("gamekeeper_records_lost", "Records that retention removed before they were read")
 LAG = Gauge("gamekeeper_lag_records", "Records written and not yet in a checkpoint", ["partition"])
 PARTITIONS = Gauge("gamekeeper_partitions", "Partitions owned")
+UNKNOWN = Counter("gamekeeper_sections_unknown", "Parts of clients' memory of another version, begun anew")
 WAITING = Gauge("gamekeeper_partitions_waiting", "Partitions that are ours and not yet read: added, or after a failure")
 CLIENTS = Gauge("gamekeeper_clients", "Clients held in memory")
 MIRROR_FAILURES = Gauge("gamekeeper_mirror_failures", "Commits to the consumer group that failed (lag tools only)")

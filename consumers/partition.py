@@ -173,7 +173,7 @@ class Partition:
     def _restore(self, model: str, clients: Sequence[str]) -> None:
         for start in range(0, len(clients), STRANGERS_MAX):
             snapshots = checkpoint.load(self._terms.engine, model, clients[start : start + STRANGERS_MAX])
-            self.detector.restore(snapshots)
+            metrics.UNKNOWN.inc(self.detector.restore(snapshots))
 
     def _assess(self, queries: Queries) -> None:
         try:

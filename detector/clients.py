@@ -175,7 +175,7 @@ class Table:
 
     def discard(self, slot: int) -> None:
         """Forget what the open window has counted so far; its queries still count towards its length."""
-        for name in OPEN:
+        for name in OPEN if not self.light else ():
             self.evidence[name][slot] = 0
 
     def _append(self, slot: int) -> None:

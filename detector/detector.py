@@ -60,10 +60,12 @@ class Detector:
         """Tell whether the client is in memory: then its snapshot, which may be older, must not be restored."""
         return model in self._posts and client in self._posts[model].table.slots
 
-    def restore(self, snapshots: Iterable[Snapshot]) -> None:
-        """Take clients back into memory. Raises snapshot.BadSnapshot."""
-        for held in snapshots:
-            self._post(held.model).restore(held)
+    def restore(self, snapshots: Iterable[Snapshot]) -> int:
+        """Take clients back into memory; return how many of their sections start as unknown, being of another version.
+
+        Raises snapshot.BadSnapshot.
+        """
+        return sum(self._post(held.model).restore(held) for held in snapshots)
 
     def assess(self, queries: Queries) -> list[Verdict]:
         """Take queries of one model in stream order and return the verdicts they lead to, in that order."""

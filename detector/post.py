@@ -206,13 +206,17 @@ class Post:
         """Return snapshots of all clients in memory."""
         return [self._snapshot(slot) for _, slot in self.table]
 
-    def restore(self, held: Snapshot, changed: bool = False) -> None:
-        """Take a client back. Evidence gathered under another population is left behind. Raises BadSnapshot."""
+    def restore(self, held: Snapshot, changed: bool = False) -> int:
+        """Take a client back and return how many of its sections start as unknown.
+
+        Evidence gathered under another population is left behind. Raises BadSnapshot.
+        """
         slot = self.table.slot(held.client)
-        snapshot.unpack(self.table, slot, held.data, same_population=held.population == self.version)
+        unknown = snapshot.unpack(self.table, slot, held.data, same_population=held.population == self.version)
         self.table.tenants[slot] = held.tenant
         if changed:
             self.table.dirty.add(slot)
+        return unknown
 
     def _snapshot(self, slot: int) -> Snapshot:
         head = self.table.head

@@ -31,10 +31,10 @@ def pack(table: Table, slot: int) -> bytes:
     return zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(document))
 
 
-def unpack(table: Table, slot: int, data: bytes, same_population: bool) -> None:
-    """Read a slot from bytes. Seen through another population, only the head and the heard ids are taken.
+def unpack(table: Table, slot: int, data: bytes, same_population: bool) -> int:
+    """Read a slot from bytes and return how many sections start as unknown.
 
-    Raises BadSnapshot.
+    Seen through another population, only the head and the heard ids are taken. Raises BadSnapshot.
     """
     try:
         raw = zstandard.ZstdDecompressor().decompress(data, max_output_size=LARGEST)
@@ -44,10 +44,11 @@ def unpack(table: Table, slot: int, data: bytes, same_population: bool) -> None:
         raise BadSnapshot(f"snapshot: not a client's snapshot ({error})") from error
     for field in HEAD:
         table.head[field.name][slot] = head.get(field.name, field.initial)
-    for section in table.sections[1:]:
-        _take(table, slot, section, sections)
+    unknown = sum(_take(table, slot, section, sections) for section in table.sections[1:])
+    table.head["unknown"][slot] += unknown
     if not same_population:
         table.forget(slot)
+    return unknown
 
 
 def _bytes(table: Table, slot: int, section: Section) -> bytes:
@@ -57,12 +58,13 @@ def _bytes(table: Table, slot: int, section: Section) -> bytes:
     return row.tobytes()
 
 
-def _take(table: Table, slot: int, section: Section, sections: Mapping[str, Any]) -> None:
+def _take(table: Table, slot: int, section: Section, sections: Mapping[str, Any]) -> bool:
+    """Read one section; tell whether it is there in another version, and so starts as unknown."""
     version, data = sections.get(section.name, (None, b""))
     if version != section.version or len(data) != section.dtype.itemsize:
         table.clear(slot, section)
-        table.head["unknown"][slot] += section.name in sections
-        return
+        return section.name in sections
     row = np.frombuffer(data, section.dtype)[0]
     for field in section.fields:
         table.columns[section.name][field.name][slot] = row[field.name]
+    return False

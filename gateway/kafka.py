@@ -247,7 +247,7 @@ def _log_in(broker: Brokers) -> None:
 
     try:
         client._net.run(greet, client.cluster.bootstrap_brokers()[0].node_id)  # noqa: SLF001
-    except KafkaConnectionError as error:
+    except (KafkaConnectionError, SaslAuthenticationFailedError) as error:
         if broker.security.login is None:
             raise
         # a broker says why and hangs up, and the driver hears the second first

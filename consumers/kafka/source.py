@@ -22,7 +22,8 @@ from consumers.kafka.connection import KafkaSettings, opened
 from detector.wire import RawRecord
 
 BATCH_RECORDS = 5_000  # the most records of one poll: bounds memory and the time of a step
-FETCH_BYTES = 4 << 20  # of one partition at a time
+FETCH_BYTES = 4 << 20  # of one partition at a time, as the producers compressed them
+ANSWER_BYTES = 32 << 20  # of all partitions of a broker
 HEARTBEATS = 10  # in a session; by its heartbeat a member hears that partitions are dealt out anew
 CLOSE_SECONDS = 2.0  # leaving the group; past this the session timeout does it
 JOIN_SECONDS = 1.0  # of one poll while joining: a join that ends between two polls has to begin again
@@ -79,6 +80,7 @@ class Source:
                 max_poll_records=BATCH_RECORDS,
                 metadata_max_age_ms=METADATA_MS,
                 max_partition_fetch_bytes=FETCH_BYTES,
+                fetch_max_bytes=ANSWER_BYTES,
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )

@@ -4,16 +4,17 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from psycopg2 import sql
-from sqlalchemy import Connection, Engine, func, select, text, tuple_, update
+from sqlalchemy import Connection, Engine, delete, func, select, text, tuple_, update
 
 from consumers.store import alerts, owed
 from consumers.store.engine import driver
 from consumers.store.facts import Channels
-from consumers.store.schema import decision_heads
+from consumers.store.schema import decision_heads, unreadable
 from detector.decision import Key, Scope
 
 AT_ONCE = 1_000  # heads a transaction takes, so that none lasts long
 FORGET = timedelta(days=7)  # after its end a key's newest decision leaves the topic
+UNREADABLE_KEPT = 100_000  # the newest, with at most 4 KiB each; the counts in `offsets` know of all
 PARTITIONED = ("verdicts", "evidence")
 
 
@@ -59,6 +60,14 @@ def partitions_ahead(engine: Engine, days: int = 7, today: date | None = None) -
             name = _partition(engine, table, first + timedelta(days=ahead))
             made += [] if name is None else [name]
     return made
+
+
+def forget_unreadable(engine: Engine, kept: int = UNREADABLE_KEPT) -> int:
+    """Let go of what was set aside long ago, but for the newest `kept` and what came with them. Returns how many."""
+    row = unreadable.c
+    oldest = select(row.found).order_by(row.found.desc()).offset(kept - 1).limit(1).scalar_subquery()
+    with engine.begin() as connection:
+        return connection.execute(delete(unreadable).where(row.found < oldest)).rowcount
 
 
 def _some(connection: Connection, condition: Any) -> list[Any]:

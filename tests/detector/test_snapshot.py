@@ -38,8 +38,9 @@ def test_an_upgraded_signal_starts_as_unknown() -> None:
     document["sections"]["line"][0] += 1
     document["head"]["of a later version"] = 1
     table = _table()
-    snapshot.unpack(table, 0, zstandard.compress(msgspec.msgpack.encode(document)), same_population=True)
+    unknown = snapshot.unpack(table, 0, zstandard.compress(msgspec.msgpack.encode(document)), same_population=True)
 
+    assert unknown == 1
     assert table.columns["line"]["peak"][0] == 0.0
     assert table.columns["line"]["asked"][0] == 0
     assert table.head["unknown"][0] == 1

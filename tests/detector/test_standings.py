@@ -110,3 +110,14 @@ def test_gated_population_needs_a_mechanism() -> None:
 
     assert line.standing is Standing.SUSPECTED
     assert line.score < 1.0
+
+
+def test_a_lift_without_a_population() -> None:
+    """Where none is in force (yet), a person can lift a standing all the same."""
+    detector = Detector(Policy(), {build.MODEL: build.population()})
+    detector.assess(build.life(build.THIEVES[0], 4, 40))
+    [held] = detector.changed()
+    cold = Detector(Policy(), {})
+    cold.restore([held])
+    [verdict] = cold.hear(Feedback(held.client, build.MODEL, "lift", held.last))
+    assert (verdict.previous, verdict.standing, verdict.serial) == (held.standing, Standing.CLEAR, held.serial + 1)

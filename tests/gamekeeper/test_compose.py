@@ -51,3 +51,12 @@ def test_no_secret_stands_in_the_file(services: dict[str, Any]) -> None:
         given = service.get("environment", {})
         plain = [name for name in given if name.endswith(("SECRET", "TOKEN", "PASSWORD", "DATABASE_URL"))]
         assert plain == []
+
+
+def test_the_image_runs_as_nobody_in_particular() -> None:
+    """The last user that the Dockerfile names, whom processes run as, is not root."""
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    users = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert users
+    assert users[-1] not in {"root", "0"}
+    assert any("--uid 10001" in line and users[-1] in line for line in lines)

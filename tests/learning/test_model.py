@@ -78,10 +78,10 @@ def test_ceilings_of_changed_answers_are_no_looser_than_sensible() -> None:
 
 
 def test_the_surrogate_learns_the_true_answers(few: Queries) -> None:
-    """Trained on the model's own answers to copies, it agrees with the model on stress testers more often."""
+    """Trained on the model's own answers to copies, it agrees with the model on such copies of others more often."""
     true, parents = learn([few], world.SHAPE, Options(ask=ask)), learn([few], world.SHAPE)
     rng = np.random.default_rng(5)
-    sent = np.concatenate([make(_pool(), rng).inputs for make in (images.ramp, images.patch) for _ in range(5)])
+    sent = np.concatenate([make(_pool(), rng).inputs for make in (images.ramp, images.cov) for _ in range(25)])
     assert _agreement(true, sent) > _agreement(parents, sent) + 0.005
     assert any("the model's own answers" in note for note in true.notes)
     assert any("`learn --model`" in note for note in parents.notes)

@@ -6,13 +6,16 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Engine, text
 
 from consumers.store import chores, gateways, people, policies
+from consumers.store.checkpoint import claim, save
+from consumers.store.facts import Checkpoint
 from consumers.store.outbox import Delivered, claim_deliveries, settle
 from consumers.store.people import Entry, Order, Said
 from detector.decision import Action, Scope
 from detector.policy import Policy
 from detector.records import Applied, GatewayStatus, encode_gateway_status
 from detector.standing import Standing
-from tests.store.given import CHANNELS, one, rows, saved, verdict
+from detector.wire import Unreadable
+from tests.store.given import CHANNELS, PLACE, one, rows, saved, verdict
 
 SAID = Said("ann", "a test")
 DAY = timedelta(days=1)
@@ -109,3 +112,15 @@ def test_a_policy_can_be_looked_up(engine: Engine) -> None:
         json.loads(one(engine, "SELECT content FROM policies WHERE version = :version", version=version))["window"]
         == 16
     )
+
+
+def test_of_unreadable_records_the_newest_stay(engine: Engine) -> None:
+    """Those that were set aside together stay or go together; the counts know of all."""
+    claimed = claim(engine, PLACE)
+    for first in (0, 3, 6):
+        aside = [Unreadable(first + at, None, "not JSON", b"{") for at in range(3)]
+        save(engine, claimed, Checkpoint(next=first + 3, unreadable=aside))
+    assert chores.forget_unreadable(engine, 9) == 0
+    assert chores.forget_unreadable(engine, 4) == 3
+    assert rows(engine, "SELECT record_offset FROM unreadable ORDER BY 1") == [(at,) for at in range(3, 9)]
+    assert one(engine, "SELECT unreadable FROM offsets") == 9

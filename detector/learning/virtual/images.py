@@ -156,7 +156,24 @@ def _covered(images: Array, step: Array, rng: Random) -> Array:
     return np.where(hidden, 0, images)
 
 
-CORRUPTIONS: Final = (_noisier, _darker, _brighter, _turned, _covered)
+def _speckled(images: Array, step: Array, rng: Random) -> Array:
+    hit = rng.random(images.shape[:3])[..., None] < 0.3 * step
+    return np.where(hit, rng.integers(0, 2, images.shape[:3])[..., None], images)
+
+
+def _defocused(images: Array, step: Array, _: Random) -> Array:
+    each = zip(images, step.ravel().tolist(), strict=True)
+    return np.concatenate([_blurred(image[None], 1.5 * degree) for image, degree in each])
+
+
+def _paler(images: Array, step: Array, _: Random) -> Array:
+    mean = images.mean((1, 2, 3), keepdims=True)
+    return np.asarray(mean + (images - mean) * (1 - 0.9 * step))
+
+
+# The families of ImageNet-C that need no pictures of weather (Hendrycks and Dietterich 2019: noise, impulses, blur,
+# brightness, contrast), a turn and a covered part.
+CORRUPTIONS: Final = (_noisier, _speckled, _defocused, _darker, _brighter, _paler, _turned, _covered)
 
 
 def _repeated(pool: Pool, rng: Random, low: int, high: int) -> Rows:
