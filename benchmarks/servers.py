@@ -21,17 +21,24 @@ class Servers:
 
 
 @contextmanager
-def standing() -> Iterator[Servers]:
-    """Start both servers and stop them at the end. The calling process stays on their cores for so long."""
+def standing(kafka: bool = True) -> Iterator[Servers]:
+    """Start the servers and stop them at the end. The calling process stays on their cores for so long."""
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="gamekeeper-bench-")))
         core = held.enter_context(apart())
-        cache = settings.writable_cache(settings.load(), folder)
-        kafka = embedded.start_kafka(folder / "kafka", cache, lambda *_: None)
-        held.callback(kafka.stop)
         postgres = embedded.start_postgres(folder / "postgres", lambda *_: None)
         held.callback(postgres.stop)
-        yield Servers(kafka.url, postgres.url, core, folder)
+        yield Servers(held.enter_context(_broker(folder)) if kafka else "", postgres.url, core, folder)
+
+
+@contextmanager
+def _broker(folder: Path) -> Iterator[str]:
+    cache = settings.writable_cache(settings.load(), folder)
+    server = embedded.start_kafka(folder / "kafka", cache, lambda *_: None)
+    try:
+        yield server.url
+    finally:
+        server.stop()
 
 
 @contextmanager

@@ -1,0 +1,129 @@
+"""Latency: from a query that decides to its decision in a gateway's table, over the whole road, by load.
+
+Capacity is measured first: how fast a backlog is accounted for. Then ordinary clients ask at a share of it, and every
+second a thief comes whose queries are sent at once. A decision's time is when the table took it, less when the query
+that led to its verdict was handed to the producer; that time is written into the record.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from kafka import KafkaProducer
+
+from benchmarks.chaos.command import ordinary
+from benchmarks.chaos.stage import Stage, built, predictions
+from benchmarks.soak import asked, capacity
+from detector.decision import Decision
+from detector.population import Population
+from detector.records import Record, encode_record, format_time
+from detector.topics import Topics
+from gateway.feed import Feed, Sinks
+from gateway.table import DecisionTable
+from tests.consumers import traffic
+
+SHARES: Final = (0.1, 0.5, 0.8)
+PERCENTILES: Final = {"p50": 50.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
+THIEF: Final = 64  # queries, sent at once; its verdict comes with one of them
+BETWEEN: Final = 1.0  # s, of thieves
+SETTLE: Final = 10.0  # s for the last decisions
+TICK: Final = 0.005  # s between handing records over: part of what is measured
+
+Sent = Iterator[tuple[bytes, bytes]]
+
+
+class Timed(DecisionTable):
+    """A gateway's table that remembers when it took each verdict's decision, in µs since 1970."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: dict[str, int] = {}
+
+    def apply(self, decision: Decision) -> bool:
+        """Take it, and look at the clock."""
+        fresh = super().apply(decision)
+        if decision.verdict is not None:
+            self.taken.setdefault(decision.verdict, time.time_ns() // 1_000)
+        return fresh
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Add this benchmark's options."""
+    parser.add_argument("--seconds", type=float, default=120.0, help="at each load: as many decisions")
+    parser.add_argument("--loads", type=float, nargs="+", default=SHARES, metavar="SHARE", help="of the capacity")
+
+
+def run(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Measure capacity, then each load."""
+    with tempfile.TemporaryDirectory(prefix="gamekeeper-latency-") as folder:
+        return measure(Path(folder), ordinary(), chosen.loads, chosen.seconds)
+
+
+def measure(
+    folder: Path, population: Population, loads: list[float], seconds: float, most: float = 0
+) -> dict[str, Any]:
+    """Build the road, and measure each load for so long; `most` is its capacity, 0 where that is to be measured."""
+    table = Timed()
+    with built(folder, population) as stage:
+        feed = Feed(stage.kafka.url, Topics(), Sinks(table))
+        feed.start()
+        stage.begin()
+        stream = asked()
+        most = most or capacity(stage, stream)
+        rows = []
+        for load in loads:
+            _load(stage, stream, most * load, seconds)
+            rows.append({"load": f"{load:.0%}", **_percentiles(_delays(stage, table))})
+            table.taken.clear()
+        feed.join()
+    return {"rows": rows, "note": f"ms; capacity {most:,.0f} records/s; a decision a second"}
+
+
+def _load(stage: Stage, stream: Sent, rate: float, seconds: float) -> None:
+    """Send at this rate, and a thief now and then; then wait until all is decided."""
+    producer = KafkaProducer(bootstrap_servers=stage.kafka.url, linger_ms=5)
+    begun, sent, thieves = time.monotonic(), 0, 0
+    while (now := time.monotonic() - begun) < seconds:
+        for key, value in islice(stream, int(rate * now) - sent):
+            producer.send(predictions(), value, key=key)
+            sent += 1
+        if now >= thieves * BETWEEN:
+            _steal(producer, f"thief-{time.time_ns()}")
+            thieves += 1
+        stage.supervisor.tend()
+        time.sleep(TICK)
+    producer.close()
+    stage.until(lambda: False, SETTLE)
+
+
+def _steal(producer: KafkaProducer, name: str) -> None:
+    """Send a thief's queries, each with the time at which it was handed over."""
+    inputs = traffic.bisecting(name, THIEF)
+    for number, (one, probabilities) in enumerate(zip(inputs, traffic.answer(inputs), strict=True)):
+        record = Record(
+            id=f"{name} {number}",
+            time=format_time(time.time_ns() // 1_000),
+            model=traffic.MODEL,
+            client=name,
+            input=traffic.Input(shape=list(traffic.SHAPE), dtype="float32", data=one.tobytes()),
+            output=traffic.Output(probabilities=probabilities.tolist()),
+        )
+        producer.send(predictions(), encode_record(record), key=name.encode())
+
+
+def _delays(stage: Stage, table: Timed) -> list[float]:
+    """Return the ms of every decision that was taken."""
+    reached = stage.rows("SELECT id::text, extract(epoch FROM at) * 1000000 FROM verdicts WHERE client LIKE 'thief-%'")
+    return [(table.taken[verdict] - int(at)) / 1_000 for verdict, at in reached if verdict in table.taken]
+
+
+def _percentiles(delays: list[float]) -> dict[str, Any]:
+    if not delays:
+        return {"decisions": 0}
+    found = np.percentile(delays, list(PERCENTILES.values())).tolist()
+    return {"decisions": len(delays), **{name: f"{value:.0f}" for name, value in zip(PERCENTILES, found, strict=True)}}
