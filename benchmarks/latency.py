@@ -17,8 +17,10 @@ import numpy as np
 from kafka import KafkaProducer
 
 from benchmarks.chaos.command import ordinary
+from benchmarks.chaos.oracle import accounted
 from benchmarks.chaos.stage import Stage, built, predictions
 from benchmarks.soak import asked, capacity
+from consumers.kafka import written
 from detector.decision import Decision
 from detector.population import Population
 from detector.records import Record, encode_record, format_time
@@ -31,8 +33,11 @@ SHARES: Final = (0.1, 0.5, 0.8)
 PERCENTILES: Final = {"p50": 50.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 THIEF: Final = 64  # queries, sent at once; its verdict comes with one of them
 BETWEEN: Final = 1.0  # s, of thieves
-SETTLE: Final = 10.0  # s for the last decisions
+SETTLE: Final = 30.0  # s, at most, for the last decisions
 TICK: Final = 0.005  # s between handing records over: part of what is measured
+THIEVES: Final = (
+    "SELECT id::text, extract(epoch FROM at) * 1000000 FROM verdicts WHERE client LIKE 'thief-%' ORDER BY at"
+)
 
 Sent = Iterator[tuple[bytes, bytes]]
 
@@ -75,17 +80,19 @@ def measure(
         stage.begin()
         stream = asked()
         most = most or capacity(stage, stream)
-        rows = []
+        rows, told = [], 0
         for load in loads:
             _load(stage, stream, most * load, seconds)
-            rows.append({"load": f"{load:.0%}", **_percentiles(_delays(stage, table))})
-            table.taken.clear()
+            stage.until(lambda: _settled(stage, table), SETTLE)
+            delays = _delays(stage, table)
+            rows.append({"load": f"{load:.0%}", **_percentiles(delays[told:])})
+            told = len(delays)
         feed.join()
     return {"rows": rows, "note": f"ms; capacity {most:,.0f} records/s; a decision a second"}
 
 
 def _load(stage: Stage, stream: Sent, rate: float, seconds: float) -> None:
-    """Send at this rate, and a thief now and then; then wait until all is decided."""
+    """Send at this rate, and a thief now and then."""
     producer = KafkaProducer(bootstrap_servers=stage.kafka.url, linger_ms=5)
     begun, sent, thieves = time.monotonic(), 0, 0
     while (now := time.monotonic() - begun) < seconds:
@@ -98,7 +105,6 @@ def _load(stage: Stage, stream: Sent, rate: float, seconds: float) -> None:
         stage.supervisor.tend()
         time.sleep(TICK)
     producer.close()
-    stage.until(lambda: False, SETTLE)
 
 
 def _steal(producer: KafkaProducer, name: str) -> None:
@@ -116,10 +122,15 @@ def _steal(producer: KafkaProducer, name: str) -> None:
         producer.send(predictions(), encode_record(record), key=name.encode())
 
 
+def _settled(stage: Stage, table: Timed) -> bool:
+    """Tell whether everything sent is accounted for, and every thief's decision taken."""
+    read = sum(accounted(stage)) >= written(stage.kafka.url, predictions())
+    return read and all(verdict in table.taken for verdict, _ in stage.rows(THIEVES))
+
+
 def _delays(stage: Stage, table: Timed) -> list[float]:
     """Return the ms of every decision that was taken."""
-    reached = stage.rows("SELECT id::text, extract(epoch FROM at) * 1000000 FROM verdicts WHERE client LIKE 'thief-%'")
-    return [(table.taken[verdict] - int(at)) / 1_000 for verdict, at in reached if verdict in table.taken]
+    return [(table.taken[verdict] - int(at)) / 1_000 for verdict, at in stage.rows(THIEVES) if verdict in table.taken]
 
 
 def _percentiles(delays: list[float]) -> dict[str, Any]:
