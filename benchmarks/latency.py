@@ -23,7 +23,7 @@ from benchmarks.soak import asked, capacity
 from consumers.kafka import written
 from detector.decision import Decision
 from detector.population import Population
-from detector.records import Record, encode_record, format_time
+from detector.records import Input, Output, Record, encode_record, format_time
 from detector.topics import Topics
 from gateway.feed import Feed, Sinks
 from gateway.table import DecisionTable
@@ -116,8 +116,8 @@ def _steal(producer: KafkaProducer, name: str) -> None:
             time=format_time(time.time_ns() // 1_000),
             model=traffic.MODEL,
             client=name,
-            input=traffic.Input(shape=list(traffic.SHAPE), dtype="float32", data=one.tobytes()),
-            output=traffic.Output(probabilities=probabilities.tolist()),
+            input=Input(shape=list(traffic.SHAPE), dtype="float32", data=one.tobytes()),
+            output=Output(probabilities=probabilities.tolist()),
         )
         producer.send(predictions(), encode_record(record), key=name.encode())
 

@@ -20,7 +20,7 @@ def run(told: Told) -> Measured:
     """Read the topic."""
     from river import anomaly  # noqa: PLC0415  # takes a second
 
-    forest = anomaly.HalfSpaceTrees(n_trees=10, height=8, seed=0)
+    forest: Any = anomaly.HalfSpaceTrees(n_trees=10, height=8, seed=0)
     clients: dict[str, Client] = {}
     projection = np.random.default_rng(0).normal(size=(1 << 16, FEATURES)).astype(np.float32)
     batches = polled(told)
@@ -45,8 +45,8 @@ class Client:
         from river import drift, stats  # noqa: PLC0415
 
         self.averages = [stats.EWMean(0.05) for _ in range(FEATURES)]
-        self.labels = stats.Entropy(fading_factor=1)
-        self.drift = drift.PageHinkley()
+        self.labels: Any = stats.Entropy(fading_factor=1)
+        self.drift: Any = drift.PageHinkley()
 
     def follow(self, features: dict[int, float], score: float, probabilities: list[Any]) -> None:
         """Take one query."""

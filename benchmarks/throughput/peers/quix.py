@@ -24,7 +24,7 @@ def run(told: Told) -> Measured:
     )
     clocks: list[Clock] = []
 
-    def follow(record: dict[str, Any], state: State) -> None:
+    def follow(record: dict[str, Any], state: State[str, Any]) -> None:
         if not clocks:
             clocks.append(Clock())  # joining the group is not counted
         count, average = state.get("count", 0), state.get("average", 0.0)
