@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from benchmarks.chaos.command import ordinary
+from benchmarks import traffic
 from consumers.kafka.source import BATCH_RECORDS
 from consumers.partition import Partition, Terms
 from consumers.store import checkpoint, migrate, populations
@@ -24,7 +24,6 @@ from detector.policy import Policy
 from detector.population import Population, dump
 from detector.wire import RawRecord
 from gamekeeper.embedded import start_postgres
-from tests.consumers import traffic
 
 PLACE = Place("group", "predictions", "life-1", 0)
 EVERYBODY = 10**9  # clients kept in memory: no bound
@@ -40,7 +39,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> dict[str, Any]:
     """Fill a partition, then take it over."""
-    population = ordinary()
+    population = traffic.population()
     with tempfile.TemporaryDirectory(prefix="gamekeeper-recovery-") as folder:
         server = start_postgres(Path(folder), lambda *_: None)
         try:

@@ -19,12 +19,11 @@ import msgspec
 from kafka import KafkaProducer
 from rich.table import Table
 
-from benchmarks.chaos.command import ordinary
+from benchmarks import traffic
 from benchmarks.chaos.oracle import accounted
 from benchmarks.chaos.stage import Stage, built, predictions
 from consumers.kafka import written
 from detector.records import Record, encode_record, format_time, parse_time
-from tests.consumers import traffic
 
 BACKLOG = 60_000  # records by which capacity is measured
 CLIENTS = 2_000
@@ -61,7 +60,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> dict[str, Any]:
     """Measure capacity, then soak."""
-    population = ordinary()
+    population = traffic.population()
     with tempfile.TemporaryDirectory(prefix="gamekeeper-soak-") as folder, built(Path(folder), population) as stage:
         stage.begin()
         stream = asked()

@@ -26,11 +26,12 @@ from consumers.channels.topic import Topic
 from consumers.channels.webhook import Webhook
 from consumers.clock import keep_time
 from consumers.health import Health
-from consumers.kafka import KafkaError, KafkaSettings, Producer, Tail
+from consumers.kafka import KafkaError, Producer, Tail
 from consumers.store import gateways, outbox
 from consumers.store.engine import POOL, connect
 from consumers.store.facts import Channels
 from consumers.store.leader import leading
+from detector.brokers import Brokers
 from detector.topics import Topics
 
 EAR_SECONDS = 1.0  # the longest wait for a notification: work is looked for at least so often
@@ -47,7 +48,7 @@ log = structlog.get_logger()
 class DeliverSettings:
     """Where deliveries come from and where they go."""
 
-    kafka: KafkaSettings
+    kafka: Brokers
     database: str = field(repr=False)
     schema: str = "public"
     topics: Topics = field(default_factory=Topics)

@@ -14,13 +14,14 @@ from sqlalchemy import Engine
 
 from consumers import kafka, marks, metrics
 from consumers.health import Health
-from consumers.kafka import KafkaError, KafkaSettings, Source
+from consumers.kafka import KafkaError, Source
 from consumers.keeper import Bounds, Keeper
 from consumers.partition import Terms
 from consumers.populations import Library
 from consumers.store.engine import connect
 from consumers.store.facts import Channels
 from detector import warm
+from detector.brokers import Brokers
 from detector.policy import Policy
 
 POLL_SECONDS = 0.1  # the longest wait for records: it also bounds how late a checkpoint or SIGTERM is seen
@@ -33,7 +34,7 @@ log = structlog.get_logger()
 class DetectSettings:
     """Where `detect` reads and writes, and its bounds."""
 
-    kafka: KafkaSettings
+    kafka: Brokers
     database: str = field(repr=False)
     policy: Policy = field(default_factory=Policy)
     schema: str = "public"

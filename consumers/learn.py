@@ -18,9 +18,9 @@ from rich.text import Text
 
 from consumers import reference
 from consumers.files import replacing
-from consumers.kafka import KafkaSettings
 from consumers.records import check, read
 from detector import learning
+from detector.brokers import Brokers
 from detector.learning import Ask, LearnError
 from detector.policy import Policy
 from detector.population import Population, dump
@@ -40,7 +40,7 @@ class LearnOptions:
 
     policy: Policy = field(default_factory=Policy)
     shape: Shape | None = None  # of one input of every model in the records; None: that of most records
-    bootstrap: KafkaSettings | str | None = None  # for kafka:// sources
+    bootstrap: Brokers | str | None = None  # for kafka:// sources
     left_out: Callable[[str], Collection[str]] = lambda _: ()  # model -> clients that must not teach it
     only: str | None = None  # the one model to learn of
     asking: Callable[[Shape], Ask] | None = None  # the model itself, for inputs of a shape

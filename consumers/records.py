@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from consumers.kafka import KafkaError, KafkaSettings, reachable, read_range
+from consumers.kafka import KafkaError, reachable, read_range
 from consumers.record_files import read_file
+from detector.brokers import Brokers
 from detector.records import parse_time
 from detector.wire import RECORD_BYTES_MAX, RawRecord
 
@@ -35,7 +36,7 @@ def check(sources: Iterable[str]) -> None:
 
 def read(
     source: str,
-    bootstrap: KafkaSettings | str | None = None,
+    bootstrap: Brokers | str | None = None,
     batch_records: int = BATCH_RECORDS,
     limit_bytes: int = RECORD_BYTES_MAX,
 ) -> Iterator[list[RawRecord]]:
@@ -82,7 +83,7 @@ def _files(source: str) -> Sequence[Path]:
     return [path]
 
 
-def _read_topic(source: str, bootstrap: KafkaSettings | str | None) -> Iterator[list[RawRecord]]:
+def _read_topic(source: str, bootstrap: Brokers | str | None) -> Iterator[list[RawRecord]]:
     topic, start, end = _parse(source)
     if bootstrap is None:
         raise BadSource(f"{source}: no Kafka to read from; set KAFKA_BOOTSTRAP_SERVERS")

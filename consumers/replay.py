@@ -14,9 +14,9 @@ import msgspec
 
 from consumers import told
 from consumers.files import replacing
-from consumers.kafka import KafkaSettings
 from consumers.records import BATCH_RECORDS, check, read
 from consumers.said import Said, read_feedback
+from detector.brokers import Brokers
 from detector.detector import ClientLine, Detector
 from detector.policy import Policy
 from detector.population import Population
@@ -54,7 +54,7 @@ class Options:
     """How to replay; none of it but `feedback` and `limit_bytes` can change a verdict."""
 
     feedback: Sequence[Feedback] = ()
-    bootstrap: KafkaSettings | str | None = None  # for kafka:// sources
+    bootstrap: Brokers | str | None = None  # for kafka:// sources
     batch_records: int = BATCH_RECORDS
     limit_bytes: int = RECORD_BYTES_MAX
     progress: Callable[[Totals], None] | None = None  # called after every batch

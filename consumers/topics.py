@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from consumers.kafka import KafkaSettings, Made, make_topics
+from consumers.kafka import Made, make_topics
+from detector.brokers import Brokers
 from detector.topics import Topics
 
 _DAY_MS = 86_400_000
@@ -32,7 +33,7 @@ class TopicState:
     differences: tuple[str, ...]
 
 
-def ensure(broker: KafkaSettings | str, partitions: int = 8, prefix: str = "") -> list[TopicState]:
+def ensure(broker: Brokers | str, partitions: int = 8, prefix: str = "") -> list[TopicState]:
     """Create the topics that do not exist and say how all of them are. Raises KafkaError."""
     topics = Topics(prefix)
     wanted = {topics.predictions: (partitions, PREDICTIONS)}

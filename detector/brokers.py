@@ -1,4 +1,4 @@
-"""How Kafka's brokers let a client in: with TLS, with a password, with both or with neither.
+"""Where Kafka's brokers are, and how they let a client in: with TLS, with a password, with both or with neither.
 
 Light on purpose (standard library only): gateway and consumers both import this. The names are kafka-python's own.
 """
@@ -40,3 +40,25 @@ class Security:
             found["sasl_plain_username"] = self.login.user
             found["sasl_plain_password"] = self.login.password
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Brokers:
+    """How to reach the brokers. `bootstrap` is HOST:PORT, or several of them with commas between."""
+
+    bootstrap: str
+    security: Security = field(default_factory=Security)
+
+    @property
+    def servers(self) -> list[str]:
+        """Return each HOST:PORT."""
+        return [server.strip() for server in self.bootstrap.split(",") if server.strip()]
+
+    def options(self) -> Mapping[str, object]:
+        """Return kafka-python's options for them."""
+        return {"bootstrap_servers": self.servers, **self.security.options()}
+
+
+def named(where: Brokers | str) -> Brokers:
+    """Return brokers that may be given by their bootstrap alone."""
+    return Brokers(where) if isinstance(where, str) else where

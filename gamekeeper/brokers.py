@@ -1,32 +1,26 @@
 """Kafka's brokers as the settings name them: where they are, and how they let us in."""
 
 import ssl
-from typing import TYPE_CHECKING
 
-from detector.brokers import Login, Security
+from detector.brokers import Brokers, Login, Security
 from gamekeeper.settings import BadSettings, Settings
-
-if TYPE_CHECKING:
-    from consumers.kafka import KafkaSettings
 
 PREFIX = "GAMEKEEPER_KAFKA_"
 
 
-def kafka(found: Settings) -> "KafkaSettings":
+def kafka(found: Settings) -> Brokers:
     """Return how to reach Kafka, or the Kafka of a running `up`. Raises BadSettings."""
     return reached(found, found.need_kafka())
 
 
-def named_kafka(found: Settings) -> "KafkaSettings | None":
+def named_kafka(found: Settings) -> Brokers | None:
     """Return how to reach the Kafka that the settings name, or None where they name none. Raises BadSettings."""
     return reached(found, found.kafka_bootstrap_servers) if found.kafka_bootstrap_servers else None
 
 
-def reached(found: Settings, bootstrap: str) -> "KafkaSettings":
+def reached(found: Settings, bootstrap: str) -> Brokers:
     """Return how to reach these brokers: the settings' own, or else embedded ones. Raises BadSettings."""
-    from consumers.kafka import KafkaSettings  # noqa: PLC0415  # the driver takes a moment to load
-
-    return KafkaSettings(bootstrap, security(found))
+    return Brokers(bootstrap, security(found))
 
 
 def security(found: Settings) -> Security:

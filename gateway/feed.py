@@ -12,10 +12,11 @@ from typing import Literal
 
 import structlog
 
+from detector.brokers import Brokers
 from detector.records import decode_decision, parse_decision_key
 from detector.topics import Topics
 from gateway.access import KeyRing
-from gateway.kafka import Away, Brokers, Item, Reader, reading
+from gateway.kafka import Away, Item, Reader, reading
 from gateway.table import DecisionTable
 
 POLL_SECONDS = 0.2

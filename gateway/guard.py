@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from detector.brokers import Brokers
 from detector.records import Applied, GatewayStatus, format_time
 from gateway.access import Access, KeyRing, read_file
 from gateway.faults import Fault, unavailable
 from gateway.feed import Feed, Sinks, describe
-from gateway.kafka import Brokers, Writer
+from gateway.kafka import Writer
 from gateway.limits.limiter import Limiter
 from gateway.metrics import Metrics
 from gateway.policy import BadPolicy, Policy

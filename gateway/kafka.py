@@ -9,14 +9,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaConnectionError, KafkaError, SaslAuthenticationFailedError
 from kafka.net.compat import KafkaNetClient
 
-from detector.brokers import Security
+from detector.brokers import Brokers, named
 
 KNOCK_SECONDS = 2.0  # a broker that has not let us in within this is away
 REQUEST_MS = 5_000  # for the answers to questions about offsets
@@ -32,14 +32,6 @@ STOP_MS = 1_000
 
 class Away(ConnectionError):  # noqa: N818  # named for what it says
     """Kafka cannot be reached, or does not answer as it should; the message says what failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Brokers:
-    """Where Kafka is, as HOST:PORT with commas between, and what it demands of us."""
-
-    bootstrap: str
-    security: Security = field(default_factory=Security)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +189,7 @@ def _translated(doing: str) -> Iterator[None]:
 
 def _opened(make: Callable[..., Any], where: Brokers | str, **options: object) -> Any:
     """Return a client of the driver, connected. Raises Away, which says why no broker lets us in; nothing is left."""
-    brokers = Brokers(where) if isinstance(where, str) else where
+    brokers = named(where)
     clients: list[Any] = []
 
     def remembered(**given: object) -> Any:
@@ -207,7 +199,7 @@ def _opened(make: Callable[..., Any], where: Brokers | str, **options: object) -
     try:
         with _translated("connecting"):
             _knock(brokers)
-            return make(**_connection(brokers), kafka_client=remembered, **options)
+            return make(**_options(brokers), kafka_client=remembered, **options)
     except BaseException:
         for client in clients:
             client._net.stop(STOP_MS)  # noqa: SLF001  # there is no other door to it
@@ -218,9 +210,9 @@ def _opened(make: Callable[..., Any], where: Brokers | str, **options: object) -
 def _knock(brokers: Brokers) -> None:
     """Connect to any broker, log in and leave again. Raises KafkaError, which says why none lets us in."""
     why: KafkaError = KafkaConnectionError("no broker is named")
-    for server in brokers.bootstrap.split(","):
+    for server in brokers.servers:
         try:
-            _connect(server.strip(), brokers.security.tls)
+            _connect(server, brokers.security.tls)
             return _log_in(Brokers(server, brokers.security))
         except (OSError, ValueError) as error:
             why = KafkaConnectionError(f"no broker answers at {server}: {error}")
@@ -240,7 +232,7 @@ def _connect(server: str, tls: ssl.SSLContext | None) -> None:
 
 def _log_in(broker: Brokers) -> None:
     """Do what the driver does first on each connection."""
-    client: Any = KafkaNetClient(**_connection(broker))
+    client: Any = KafkaNetClient(**_options(broker))
 
     async def greet(node: str) -> None:
         await client._manager.get_connection(node, timeout_ms=KNOCK_SECONDS * 1000)  # noqa: SLF001  # as it does itself
@@ -256,12 +248,11 @@ def _log_in(broker: Brokers) -> None:
         client.close()
 
 
-def _connection(brokers: Brokers) -> dict[str, Any]:
+def _options(brokers: Brokers) -> dict[str, Any]:
     return {
-        "bootstrap_servers": [server.strip() for server in brokers.bootstrap.split(",")],
         "bootstrap_timeout_ms": BOOTSTRAP_MS,
         "reconnect_backoff_max_ms": RECONNECT_MS,
         "allow_auto_create_topics": False,
         "metadata_max_age_ms": METADATA_MS,
-        **brokers.security.options(),
+        **brokers.options(),
     }

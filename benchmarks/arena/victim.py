@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.arena.data import Data, Floats
-from gateway.serving.quiet import quiet_tensorflow
+from gateway.serving.loading import import_tensorflow
 
 _HALVED_TWICE: Final = 16  # pixels a side, at least, for two poolings
 CHUNK: Final = 2_048  # inputs answered at once
@@ -34,8 +34,9 @@ class Victim:
 
 def untrained(data: Data, seed: int) -> Any:
     """Return the Keras model of a data set with first weights, compiled for class numbers."""
-    with quiet_tensorflow():
-        import keras  # noqa: PLC0415  # seconds that only who trains should pay
+    import_tensorflow()
+    import keras  # noqa: PLC0415  # seconds that only who trains should pay
+
     keras.utils.set_random_seed(seed + 7)
     model = _cnn(keras, data) if data.image else _mlp(keras, data)
     model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")

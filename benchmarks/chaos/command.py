@@ -8,14 +8,11 @@ from typing import Any
 
 from rich.table import Table
 
+from benchmarks import traffic
 from benchmarks.chaos.run import Outcome, Plan
 from benchmarks.chaos.run import run as run_plan
-from detector import wire
-from detector.learning import learn
 from detector.population import Population
-from tests.consumers import traffic
 
-KNOWN, QUERIES = 110, 56  # ordinary clients and their queries that the population is learnt from
 SHOWN = 20  # differences that are printed of each sort
 
 
@@ -29,7 +26,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(chosen: argparse.Namespace) -> dict[str, Any]:
     """Run as many plans as asked for."""
-    population = ordinary()
+    population = traffic.population()
     plans = [Plan(chosen.seed + at, chosen.seconds, chosen.clients) for at in range(chosen.runs)]
     return {"runs": [_figures(_told(_run(plan, population))) for plan in plans]}
 
@@ -47,14 +44,6 @@ def tables(found: dict[str, Any]) -> list[Table]:
 def failed(found: dict[str, Any]) -> bool:
     """Tell whether anything was lost, doubled or other than a replay has it."""
     return any(one["lost"] or one["doubled"] or one["differing"] for one in found["runs"])
-
-
-def ordinary() -> Population:
-    """Learn what the ordinary clients of the small model look like together."""
-    names = [f"known-{number}" for number in range(KNOWN)]
-    records = [record for name in names for record in traffic.records(name, traffic.ordinary(name, QUERIES))]
-    raw = [wire.RawRecord(record, None, None, place) for place, record in enumerate(records)]
-    return learn(wire.decode(raw, {traffic.MODEL: traffic.SHAPE}).queries, traffic.SHAPE)
 
 
 def _run(plan: Plan, population: Population) -> Outcome:

@@ -73,7 +73,9 @@ def deliver(stage: Stage, _chance: Random) -> list[Later]:
     return []
 
 
-FAULTS: tuple[Fault, ...] = (kill, sleep, leave, join, broker, database, deliver)
+MOVING: tuple[Fault, ...] = (kill, sleep, leave)  # a worker's partitions move
+OTHERS: tuple[Fault, ...] = (join, broker, database, deliver)
+FAULTS: tuple[Fault, ...] = MOVING + OTHERS
 
 
 def schedule(chance: Random, seconds: float, every: float) -> list[tuple[float, Fault]]:
@@ -83,8 +85,13 @@ def schedule(chance: Random, seconds: float, every: float) -> list[tuple[float, 
 
 
 def _shuffled(chance: Random) -> Iterator[Fault]:
+    """Yield the faults without end. Between two that move partitions there is another: their gaps are told apart."""
     while True:
-        yield from chance.sample(FAULTS, len(FAULTS))
+        moving, others = chance.sample(MOVING, len(MOVING)), chance.sample(OTHERS, len(OTHERS))
+        yield others.pop()
+        for fault in moving:
+            yield fault
+            yield others.pop()
 
 
 def _wake(stage: Stage, _chance: Random, name: str) -> None:

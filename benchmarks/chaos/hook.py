@@ -4,9 +4,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from standardwebhooks import Webhook
+
+from gamekeeper.demo.local_http import local_http
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  # the example of the specification
 REFUSED = 7  # of so many alerts one is answered with 503 the first time
@@ -37,16 +39,9 @@ def hooked() -> Iterator[Hook]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hook.url = f"http://127.0.0.1:{server.server_address[1]}/alerts"
-    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="hook", daemon=True)
-    thread.start()
-    try:
+    with local_http(Handler) as port:
+        hook.url = f"http://127.0.0.1:{port}/alerts"
         yield hook
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _answer(hook: Hook, identity: str, body: bytes) -> int:

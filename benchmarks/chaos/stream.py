@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 from kafka.partitioner.default import murmur2
 
+from benchmarks import traffic
 from detector.records import Record, encode_record
 from detector.wire import encode_batch, frame
-from tests.consumers import traffic
 
 QUERIES = 120  # of a client
 THIEVES = 50  # one client in so many steals

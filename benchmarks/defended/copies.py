@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.arena.data import Data, Floats, Labels
-from gateway.serving.quiet import quiet_tensorflow
+from gateway.serving.loading import import_tensorflow
 
 BATCH: Final = 32
 _PEAKS: Final = (
@@ -67,9 +67,10 @@ def workshop(data: Data, seed: int, patience: float = 1.0, *, wide: bool = False
     It is the victim's architecture, with half its filters where images are large, which halves the cost; `wide` keeps
     them all. `patience` multiplies the steps. `python -m benchmarks defences` tells what either would add.
     """
-    with quiet_tensorflow():
-        import keras  # noqa: PLC0415  # seconds that only who trains should pay
-        import tensorflow as tf  # noqa: PLC0415
+    import_tensorflow()
+    import keras  # noqa: PLC0415  # seconds that only who trains should pay
+    import tensorflow as tf  # noqa: PLC0415
+
     keras.utils.set_random_seed(seed + 1_001)
     net = _network(keras, data, wide)
     optimizer = keras.optimizers.Adam(_PEAKS[0])

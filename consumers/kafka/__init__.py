@@ -3,17 +3,17 @@
 from kafka.errors import KafkaError, SaslAuthenticationFailedError
 
 from consumers.kafka.admin import Found, Made, find, make_topics
-from consumers.kafka.connection import KafkaSettings, reachable
+from consumers.kafka.connection import reachable
 from consumers.kafka.history import read_range, written
+from consumers.kafka.membership import Change
 from consumers.kafka.producer import Producer
-from consumers.kafka.source import Change, Source
+from consumers.kafka.source import Source
 from consumers.kafka.tail import Tail
 
 __all__ = [
     "Change",
     "Found",
     "KafkaError",
-    "KafkaSettings",
     "Made",
     "Producer",
     "SaslAuthenticationFailedError",

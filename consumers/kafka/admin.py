@@ -8,7 +8,8 @@ from typing import Any
 from kafka.admin import ConfigResource, KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 
-from consumers.kafka.connection import KafkaSettings, opened
+from consumers.kafka.connection import opened
+from detector.brokers import Brokers
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Made:
     settings: Mapping[str, str]
 
 
-def make_topics(broker: KafkaSettings | str, wanted: Mapping[str, tuple[int, Mapping[str, str]]]) -> list[Made]:
+def make_topics(broker: Brokers | str, wanted: Mapping[str, tuple[int, Mapping[str, str]]]) -> list[Made]:
     """Create those topics (name: partitions, settings) that do not exist; return how all of them are.
 
     Never alters one that is there. Raises KafkaError.
@@ -47,7 +48,7 @@ class Found:
     partitions: int
 
 
-def find(broker: KafkaSettings | str, topic: str) -> Found | None:
+def find(broker: Brokers | str, topic: str) -> Found | None:
     """Return how `topic` is, None when there is no such topic. Raises KafkaError."""
     with _admin(broker) as admin:
         [described] = admin.describe_topics([topic])
@@ -55,7 +56,7 @@ def find(broker: KafkaSettings | str, topic: str) -> Found | None:
 
 
 @contextmanager
-def _admin(broker: KafkaSettings | str) -> Iterator[Any]:
+def _admin(broker: Brokers | str) -> Iterator[Any]:
     admin = opened(KafkaAdminClient, broker)
     try:
         yield admin

@@ -7,8 +7,9 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaTimeoutError
 from kafka.structs import TopicPartition
 
-from consumers.kafka.connection import KafkaSettings, opened
+from consumers.kafka.connection import opened
 from consumers.kafka.source import BATCH_RECORDS, FETCH_BYTES, raw
+from detector.brokers import Brokers
 from detector.wire import RawRecord
 
 _POLL_MS = 1_000
@@ -17,7 +18,7 @@ _MICROSECONDS = 1_000  # in one of Kafka's milliseconds
 
 
 def read_range(
-    broker: KafkaSettings | str, topic: str, start: int | None = None, end: int | None = None
+    broker: Brokers | str, topic: str, start: int | None = None, end: int | None = None
 ) -> Iterator[list[RawRecord]]:
     """Yield the records of `topic` from `start` until before `end` (µs of broker time), in batches.
 
@@ -34,7 +35,7 @@ def read_range(
         consumer.close(autocommit=False)
 
 
-def written(broker: KafkaSettings | str, topic: str) -> int:
+def written(broker: Brokers | str, topic: str) -> int:
     """Return how many records `topic` holds. Raises LookupError without the topic, KafkaError without a broker."""
     consumer = _reader(broker)
     try:
@@ -45,7 +46,7 @@ def written(broker: KafkaSettings | str, topic: str) -> int:
         consumer.close(autocommit=False)
 
 
-def _reader(broker: KafkaSettings | str) -> Any:
+def _reader(broker: Brokers | str) -> Any:
     return opened(
         KafkaConsumer,
         broker,

@@ -4,7 +4,8 @@ from typing import Any
 
 from kafka import KafkaProducer
 
-from consumers.kafka.connection import KafkaSettings, opened
+from consumers.kafka.connection import opened
+from detector.brokers import Brokers
 
 SEND_SECONDS = 5.0  # from sending until the brokers say they have it
 
@@ -12,7 +13,7 @@ SEND_SECONDS = 5.0  # from sending until the brokers say they have it
 class Producer:
     """Writes records, idempotently and acknowledged by all replicas. Connects when first used."""
 
-    def __init__(self, broker: KafkaSettings | str) -> None:
+    def __init__(self, broker: Brokers | str) -> None:
         self._broker = broker
         self._producer: Any = None
 

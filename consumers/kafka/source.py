@@ -7,18 +7,18 @@ dead: with one consumer a death would stop all of the others' partitions for up 
 """
 
 import time
-from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer
+from kafka import KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from consumers.kafka.connection import KafkaSettings, opened
+from consumers.kafka.connection import opened
+from consumers.kafka.membership import Change, Membership
+from detector.brokers import Brokers
 from detector.wire import RawRecord
 
 BATCH_RECORDS = 5_000  # the most records of one poll: bounds memory and the time of a step
@@ -26,50 +26,23 @@ FETCH_BYTES = 4 << 20  # of one partition at a time, as the producers compressed
 ANSWER_BYTES = 32 << 20  # of all partitions of a broker
 HEARTBEATS = 10  # in a session; by its heartbeat a member hears that partitions are dealt out anew
 CLOSE_SECONDS = 2.0  # leaving the group; past this the session timeout does it
-JOIN_SECONDS = 1.0  # of one poll while joining: a join that ends between two polls has to begin again
-LOOK_SECONDS = 0.1  # for the group's coordinator, of one poll
+FETCH_WAIT_MS = 100  # for records, at the broker: questions about offsets wait behind it
 ASK_SECONDS = 1.0  # looking up offsets
 METADATA_MS = 5_000  # added partitions, and a topic made anew, are noticed within this
 _MICROSECONDS = 1_000  # in one of Kafka's milliseconds
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Partitions that came to this member or left it."""
-
-    partitions: tuple[int, ...]
-    gained: bool
-
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the driver has no types
-    """Runs on the driver's IO thread, which also carries the heartbeats: it only notes."""
-
-    def __init__(self, changes: deque[Change]) -> None:
-        self._changes = changes
-
-    def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
-        self._changes.append(Change(tuple(sorted(one.partition for one in assigned)), gained=True))
-
-    def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
-        self._changes.append(Change(tuple(sorted(one.partition for one in revoked)), gained=False))
-
-    def on_partitions_lost(self, lost: Iterable[Any]) -> None:
-        self.on_partitions_revoked(lost)
 
 
 class Source:
     """A member of the consumer group. Not thread-safe; a partition is silent until `start` is called for it."""
 
     def __init__(
-        self, broker: KafkaSettings | str, group: str, topic: str, *, member: str | None = None, session: float = 10.0
+        self, broker: Brokers | str, group: str, topic: str, *, member: str | None = None, session: float = 10.0
     ) -> None:
         """Join when first polled. `member` makes the membership static; `session` is in seconds.
 
         Raises KafkaError when no broker lets us in; then nothing is left.
         """
         self.topic = topic
-        self.mirror_failures = 0
-        self._changes: deque[Change] = deque()
         with ExitStack() as undo:
             self._reader: Any = opened(
                 KafkaConsumer,
@@ -77,6 +50,7 @@ class Source:
                 group_id=None,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",  # only reached when unread records were removed: see `detect`
+                fetch_max_wait_ms=FETCH_WAIT_MS,
                 max_poll_records=BATCH_RECORDS,
                 metadata_max_age_ms=METADATA_MS,
                 max_partition_fetch_bytes=FETCH_BYTES,
@@ -99,16 +73,21 @@ class Source:
                 metrics_enabled=False,
             )
             undo.callback(self._consumer.close, autocommit=False, timeout_ms=0)
-            self._consumer.subscribe([topic], listener=_Listener(self._changes))
             self._consumer.partitions_for_topic(topic)  # before we join, else the group deals out nothing at first
             undo.pop_all()
+        self._membership = Membership(self._consumer, topic)
+
+    @property
+    def mirror_failures(self) -> int:
+        """How many commits to the group failed."""
+        return self._membership.mirror_failures
 
     def poll(self, seconds: float) -> list[tuple[int, list[RawRecord]]]:
-        """Return what has come, at most BATCH_RECORDS, by partition. Empty also while no broker answers.
+        """Return what has come within `seconds`, at most BATCH_RECORDS, by partition.
 
-        Takes up to `seconds`, and JOIN_SECONDS more while the group deals out partitions.
+        Empty also while no broker answers. Raises KafkaError as the group answered.
         """
-        self._take_part()
+        self._membership.check()
         if not self._reader.assignment():
             time.sleep(seconds)
             return []
@@ -118,8 +97,8 @@ class Source:
     def changes(self) -> list[Change]:
         """Return who gained and lost what since this was last asked, in order."""
         seen = []
-        while self._changes:
-            seen.append(self._changes.popleft())
+        while self._membership.changes:
+            seen.append(self._membership.changes.popleft())
             self._read(self._reader.assignment() - {self._named(number) for number in seen[-1].partitions})
         return seen
 
@@ -137,7 +116,7 @@ class Source:
     def beginning(self, partition: int) -> int:
         """Return the first offset that retention has left. Raises KafkaError."""
         place = self._named(partition)
-        return int(self._consumer.beginning_offsets([place], timeout_ms=int(ASK_SECONDS * 1000))[place])
+        return int(self._reader.beginning_offsets([place], timeout_ms=int(ASK_SECONDS * 1000))[place])
 
     def ends(self, partitions: Collection[int]) -> dict[int, int]:
         """Return the next offset to be written of each partition: a question to the broker. Raises KafkaError.
@@ -145,49 +124,34 @@ class Source:
         It is also how an absent broker is noticed, for `poll` never says.
         """
         places = [self._named(partition) for partition in partitions]
-        ends = self._consumer.end_offsets(places, timeout_ms=int(ASK_SECONDS * 1000))
+        ends = self._reader.end_offsets(places, timeout_ms=int(ASK_SECONDS * 1000))
         return {place.partition: int(end) for place, end in ends.items()}
 
     def life(self) -> str | None:
-        """Return the topic's id as the brokers last told; "" where they tell none, None when there is no such topic."""
-        cluster = self._consumer._cluster  # noqa: SLF001  # the driver has no other door to this
+        """Return the topic's id as the brokers last told; "" where they tell none, None when there is no such topic.
+
+        Who reads asks anew as soon as a fetch fails, so that nothing of a topic made anew comes before its id does.
+        """
+        consumer = self._reader if self._reader.assignment() else self._consumer
+        cluster = consumer._cluster  # noqa: SLF001  # the driver has no other door to this
         if not cluster.partitions_for_topic(self.topic):
             return None
         return str(cluster.topic_id(self.topic) or "")
 
     def mirror(self, offsets: Mapping[int, int]) -> None:
         """Tell the group how far we are, for lag tools; failures are counted and do not matter."""
-        committed = {self._named(partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
-        try:
-            self._consumer.commit_async(committed, callback=self._mirrored)
-        except KafkaError:
-            self.mirror_failures += 1
+        self._membership.mirror(
+            {self._named(partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+        )
 
     def close(self) -> None:
         """Leave the group; a static member stays in it until its session ends, so that a restart moves nothing."""
-        self._consumer.close(autocommit=False, timeout_ms=int(CLOSE_SECONDS * 1000))
-        self._reader.close(autocommit=False, timeout_ms=0)  # it has nothing to say to anybody
-
-    def _take_part(self) -> None:
-        """Do what a member has to do; returns at once when there is nothing."""
-        seconds = JOIN_SECONDS if self._joining() else LOOK_SECONDS
-        self._consumer._coordinator.poll(timeout_ms=seconds * 1000)  # noqa: SLF001  # the consumer's own would fetch, and wait
+        self._membership.leave(CLOSE_SECONDS)
+        self._reader.close(autocommit=False, timeout_ms=int(CLOSE_SECONDS * 1000))
 
     def _read(self, places: Collection[Any]) -> None:
         """Read these and no others; those that were read before are read on."""
         self._reader.assign(sorted(places))
-
-    def _joining(self) -> bool:
-        """Tell whether a join is under way, and keep it alive.
-
-        In kafka-python 3.0 a poll that times out between the leader's assignment and the broker's answer to it leaves
-        the member outside for ever: it believes that it need not join, and its heartbeat is off. Asking to join again
-        is what brings it back.
-        """
-        coordinator = self._consumer._coordinator  # noqa: SLF001  # the driver has no other door to this
-        if coordinator.rejoining and not coordinator.need_rejoin():
-            coordinator.request_rejoin()
-        return bool(coordinator.rejoining)
 
     def _place(self, partition: int) -> Any:
         place = self._named(partition)
@@ -197,10 +161,6 @@ class Source:
 
     def _named(self, partition: int) -> Any:
         return TopicPartition(self.topic, partition)
-
-    def _mirrored(self, _offsets: Any, answer: Any) -> None:
-        if isinstance(answer, Exception):
-            self.mirror_failures += 1
 
 
 def raw(record: Any) -> RawRecord:

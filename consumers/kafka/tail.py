@@ -5,15 +5,16 @@ from typing import Any
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
-from consumers.kafka.connection import KafkaSettings, opened
+from consumers.kafka.connection import opened
 from consumers.kafka.source import raw
+from detector.brokers import Brokers
 from detector.wire import RawRecord
 
 
 class Tail:
     """A reader of one topic. Connects when first polled; not thread-safe."""
 
-    def __init__(self, broker: KafkaSettings | str, topic: str) -> None:
+    def __init__(self, broker: Brokers | str, topic: str) -> None:
         self._broker = broker
         self._topic = topic
         self._consumer: Any = None

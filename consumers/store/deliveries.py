@@ -50,7 +50,7 @@ def listed(engine: Engine, wanted: Wanted) -> list[Line]:
     if wanted.channel is not None:
         conditions.append(row.channel == wanted.channel)
     if wanted.outcome is not None:
-        conditions.append(_outcome() == wanted.outcome)
+        conditions.append(row.outcome == (None if wanted.outcome == WAITING else wanted.outcome))
     if wanted.since is not None:
         conditions.append(row.made >= wanted.since)
     query = select(deliveries, _outcome().label("state")).where(*conditions).order_by(row.id.desc())

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from gamekeeper.commands import common
 
@@ -36,12 +34,13 @@ def list_(
         for line in lines:
             typer.echo(msgspec.json.encode(line))
         return
-    narrow = (Column(name, no_wrap=True, overflow="fold") for name in ("id", "outcome", "tries"))
-    table = Table(*narrow, "channel", "about", "owed since", "why")
+    table = common.table("id", "outcome", "tries", "channel", "about", "owed since", "why")
+    for column in table.columns[:3]:
+        column.no_wrap = True
     for line in lines:
         told = (str(line.id), line.outcome, str(line.attempts), line.channel, line.key)
         table.add_row(*told, f"{line.made:%F %T}", line.why or "")
-    Console().print(table)
+    common.show(table)
 
 
 @app.command()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
-from gateway.serving.quiet import quiet_tensorflow
+from gateway.serving.loading import import_tensorflow
 
 Images: TypeAlias = npt.NDArray[np.float32]
 Labels: TypeAlias = npt.NDArray[np.int64]
@@ -106,8 +106,9 @@ def patches(count: int = 4000) -> Images:
 
 
 def _photograph(name: str) -> npt.NDArray[np.float64]:
-    with quiet_tensorflow():
-        import tensorflow as tf  # noqa: PLC0415  # seconds that only those who look at photographs should pay
+    import_tensorflow()
+    import tensorflow as tf  # noqa: PLC0415  # seconds that only those who look at photographs should pay
+
     encoded = (resources.files("sklearn.datasets.images") / name).read_bytes()
     return np.asarray(tf.io.decode_jpeg(encoded, channels=1), np.float64)[:, :, 0] / 255.0
 

@@ -73,7 +73,10 @@ async def _visits(visitors: Sequence[Visitor], road: Road) -> None:
         async with asyncio.TaskGroup() as group:
             for visitor in visitors:
                 group.create_task(_visit(visitor, road))
-    except* Broken as broken:
+    except ExceptionGroup as failed:  # not except*: what that raises early Pythons 3.11 wrap in a group
+        broken = failed.subgroup(Broken)
+        if broken is None:
+            raise
         raise broken.exceptions[0] from None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from gamekeeper.demo import data
 from gamekeeper.demo.clients import Answers, Ask, as_answers
 from gamekeeper.demo.data import CLASSES, SHAPE, Images, Pool, camera
-from gateway.serving.quiet import quiet_tensorflow
+from gateway.serving.loading import import_tensorflow
 
 _COPIES = 8  # of each training image, each as another camera sees it
 _EPOCHS = 8
@@ -87,7 +87,7 @@ def _augmented(pool: Pool) -> tuple[Images, Any]:
 
 
 def _keras() -> Any:
-    with quiet_tensorflow():
-        import keras  # noqa: PLC0415  # five seconds that only those who train or ask in process should pay
+    import_tensorflow()
+    import keras  # noqa: PLC0415  # five seconds that only those who train or ask in process should pay
 
     return keras

@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from standardwebhooks import Webhook, WebhookVerificationError
+
+from gamekeeper.demo.local_http import local_http
 
 _LARGEST = 1 << 20  # bytes of an alert that are read
 
@@ -35,16 +37,9 @@ def receiving() -> Iterator[Receiver]:
     """Receive alerts on a free port of this machine for as long as the context lasts."""
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     receiver = Receiver("", secret)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(receiver))
-    receiver.url = f"http://127.0.0.1:{server.server_address[1]}/alerts"
-    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="webhook receiver", daemon=True)
-    thread.start()
-    try:
+    with local_http(_handler(receiver)) as port:
+        receiver.url = f"http://127.0.0.1:{port}/alerts"
         yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:

@@ -7,12 +7,14 @@ those whose operations read or write files, or call Python, are refused by name.
 serve SavedModels only of people whom you would let run programs here. HDF5 files are not read at all.
 """
 
+import contextlib
 import gc
+import os
 import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +22,6 @@ import numpy as np
 
 from gateway.serving.batching import Served
 from gateway.serving.model import BadAnswer, BadModel, Floats
-from gateway.serving.quiet import quiet_tensorflow
 
 OUTPUT = "output_0"  # as exported Keras models call it
 COUNTED = re.compile(r"(input_layer|keras_tensor)_\d+")  # Keras counts what has no name: another number each training
@@ -91,10 +92,24 @@ def import_tensorflow() -> None:
     """
     if "tensorflow" in sys.modules:
         return
-    with quiet_tensorflow():
+    with _quiet():
         import keras  # noqa: F401, PLC0415
         import tensorflow as tf  # noqa: F401, PLC0415
     gc.freeze()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what TensorFlow's C++ half writes to stderr during its import off the screen."""
+    os.putenv("TF_CPP_MIN_LOG_LEVEL", "3")  # for later; during the import it is not heeded
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def opened(path: Path) -> Any:

@@ -4,32 +4,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks import traffic
 from consumers.store import populations
 from consumers.store.engine import connect
-from detector import wire
-from detector.learning import learn
 from detector.population import Population, dump
-from tests.consumers import traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.consumers.road import Road
 
-KNOWN = 110  # ordinary clients: enough that the population is not cold
 PARTITIONS = 2
 
 
 @pytest.fixture(scope="session")
 def plane() -> Population:
     """Return what the ordinary clients of the small model look like together."""
-    records = [
-        record
-        for number in range(KNOWN)
-        for record in traffic.records(f"known-{number}", traffic.ordinary(f"known-{number}", 56))
-    ]
-    raw = [wire.RawRecord(record, None, None, place) for place, record in enumerate(records)]
-    return learn(wire.decode(raw, {traffic.MODEL: traffic.SHAPE}).queries, traffic.SHAPE)
+    return traffic.population()
 
 
 @pytest.fixture

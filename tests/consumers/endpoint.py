@@ -1,10 +1,11 @@
 """A real HTTP endpoint that answers as it is told and keeps what it got."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from gamekeeper.demo.local_http import local_http
 
 
 @dataclass
@@ -44,13 +45,6 @@ def listening(*statuses: int, headers: Mapping[str, str] | None = None) -> Itera
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    endpoint.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with local_http(Handler) as port:
+        endpoint.port = port
         yield endpoint
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -14,12 +14,12 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 from sqlalchemy import text
 
+from benchmarks import traffic
 from consumers.store import people
 from consumers.store.facts import Channels
 from detector.decision import Action, Scope
 from detector.population import Population
 from detector.standing import Standing
-from tests.consumers import traffic
 from tests.consumers.dying import CHECKPOINT, DEAD, DELIVERY, WHOLE, steps
 from tests.consumers.endpoint import listening
 from tests.consumers.road import ROOT, Road, interleaved, until

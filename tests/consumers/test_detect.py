@@ -13,6 +13,7 @@ import numpy as np
 from kafka.admin import KafkaAdminClient
 from kafka.structs import TopicPartition
 
+from benchmarks import traffic
 from consumers import kafka as room
 from consumers.store import people, populations
 from consumers.store.checkpoint import claim
@@ -22,7 +23,6 @@ from detector.decision import Scope
 from detector.detector import Detector
 from detector.policy import Policy
 from detector.population import Population, dump
-from tests.consumers import traffic
 from tests.consumers.road import Road, free_port, interleaved, until
 from tests.consumers.worker import POISON
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
+from benchmarks import traffic
 from consumers.partition import Partition, Terms
 from consumers.store import checkpoint, populations
 from consumers.store.engine import connect
@@ -16,7 +17,6 @@ from detector.policy import Policy
 from detector.population import Population, dump
 from detector.verdict import Verdict
 from detector.wire import RawRecord
-from tests.consumers import traffic
 
 POLL = 500  # records
 ROUND = 2  # queries that a client asks before all others have their turn

@@ -3,10 +3,10 @@
 import msgspec
 from cryptography.fernet import Fernet
 
+from benchmarks import traffic
 from consumers.marks import by_model
 from consumers.store.marks import of_client
 from detector.records import Enforced, Output, Record
-from tests.consumers import traffic
 from tests.consumers.road import Road, until
 
 KEY = Fernet.generate_key().decode()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaProducer
 
+from benchmarks import traffic
 from consumers.kafka import Source
-from tests.consumers import traffic
 from tests.consumers.road import Road, until
 from tests.consumers.test_detect import detecting
 
@@ -22,9 +22,9 @@ class Member:
 
     def turn(self) -> None:
         """Do one round."""
-        joining = self.source._joining()
+        joining = self.source._membership.joining
         batches = self.source.poll(0.1)
-        if joining and self.source._joining():
+        if joining and self.source._membership.joining:
             self.while_joining += len(batches)
         for change in self.source.changes():
             (self.held.update if change.gained else self.held.difference_update)(change.partitions)

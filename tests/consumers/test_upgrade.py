@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Engine, text
 
+from benchmarks import traffic
 from consumers import metrics
 from consumers.partition import Partition, Terms
 from consumers.store import checkpoint, migrate, people, populations
@@ -17,7 +18,6 @@ from detector.decision import Scope
 from detector.policy import Policy
 from detector.population import Population, dump
 from detector.wire import RawRecord
-from tests.consumers import traffic
 from tests.store.given import rows
 
 BEFORE = "0004"  # the schema of that release

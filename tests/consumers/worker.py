@@ -23,8 +23,8 @@ def run_deliver(told: dict[str, Any]) -> None:
     """Run `deliver` until SIGTERM; `hooks` are the URLs of the webhooks, by number."""
     from consumers import deliver  # noqa: PLC0415
     from consumers.channels.webhook import Webhook  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings  # noqa: PLC0415
     from consumers.store.facts import Channels  # noqa: PLC0415
+    from detector.brokers import Brokers  # noqa: PLC0415
     from detector.topics import Topics  # noqa: PLC0415
 
     if told.get("faulty"):
@@ -32,7 +32,7 @@ def run_deliver(told: dict[str, Any]) -> None:
     urls = told.get("hooks", ())
     deliver.run(
         deliver.DeliverSettings(
-            KafkaSettings(told["kafka"]),
+            Brokers(told["kafka"]),
             told["database"],
             topics=Topics(told["prefix"]),
             webhooks=tuple(Webhook(f"hook{at}", url, HOOK_SECRET, private=True) for at, url in enumerate(urls)),
@@ -58,7 +58,7 @@ def _break_webhooks() -> None:
 def run_detect(told: dict[str, Any]) -> None:
     """Run `detect` until SIGTERM; `fragile` gives it a detector with a fault."""
     from consumers import detect, partition  # noqa: PLC0415
-    from consumers.kafka import KafkaSettings  # noqa: PLC0415
+    from detector.brokers import Brokers  # noqa: PLC0415
     from detector.topics import Topics  # noqa: PLC0415
 
     if told.get("fragile"):
@@ -68,7 +68,7 @@ def run_detect(told: dict[str, Any]) -> None:
     topics = Topics(told["prefix"])
     detect.run(
         detect.DetectSettings(
-            KafkaSettings(told["kafka"]),
+            Brokers(told["kafka"]),
             told["database"],
             group=f"{topics.prefix}group",
             topic=topics.predictions,

@@ -3,10 +3,9 @@
 import base64
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import jwt
@@ -15,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from gamekeeper.demo.local_http import local_http
 from gateway.access import Access, Identity, Issuer
 from gateway.faults import Fault
 
@@ -76,16 +76,9 @@ def issuing() -> Iterator[LocalIssuer]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    issuer = LocalIssuer(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with local_http(Handler) as port:
+        issuer = LocalIssuer(f"http://127.0.0.1:{port}")
         yield issuer
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def trusted(issuer: LocalIssuer, **changes: object) -> Issuer:

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import gc
-import logging
 import os
 import signal
 import socket
@@ -303,13 +301,15 @@ def test_gateway_started_before_kafka_catches_up(
 
 
 @pytest.fixture
-def own_kafka(data_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[embedded.Server]:
+def own_kafka(
+    data_folder: Path,
+    tmp_path: Path,
+    mortal_kafka: None,  # noqa: ARG001  # before the broker, and cleaned up after it
+) -> Iterator[embedded.Server]:
     """Return a Kafka that this test may kill."""
-    caplog.set_level(logging.CRITICAL, "kafka")  # pytest keeps log records, and with their errors the driver's sockets
     server = embedded.start_kafka(tmp_path / "kafka", writable_cache(load(), data_folder), quiet)
     yield server
     server.stop()
-    gc.collect()  # here, where the warning about what the driver left open is not heard
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # of the driver, when a broker that it knew is away

@@ -1,14 +1,15 @@
 """A model behind a real HTTP server on this machine, in the predict forms V1 and V2."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import numpy as np
+
+from gamekeeper.demo.local_http import local_http
 
 
 @dataclass
@@ -67,13 +68,6 @@ def serving(say: Callable[[Any], Any], *refusals: tuple[int, dict[str, str]]) ->
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    served.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with local_http(Handler) as port:
+        served.port = port
         yield served
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -15,9 +15,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from consumers import topics
-from consumers.kafka import KafkaSettings, Tail, written
+from consumers.kafka import Tail, written
 from consumers.store.engine import connect
 from consumers.store.facts import Channels
+from detector.brokers import Brokers
 from detector.standing import Standing
 from detector.topics import Topics
 from detector.wire import RawRecord
@@ -243,7 +244,7 @@ def everything_on_topics(installation: Installation) -> str:
     return repr([record for topic in topics_of_ours for record in all_of(kafka, topic)])
 
 
-def all_of(kafka: KafkaSettings, topic: str) -> list[RawRecord]:
+def all_of(kafka: Brokers, topic: str) -> list[RawRecord]:
     """Return every record of a topic."""
     wanted, records = written(kafka, topic), list[RawRecord]()
     with closing(Tail(kafka, topic)) as tail:

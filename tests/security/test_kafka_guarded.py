@@ -10,9 +10,10 @@ import pytest
 
 from consumers import topics
 from consumers.kafka import KafkaError, Producer, Source, Tail, find, written
+from detector.brokers import Brokers
 from detector.topics import Topics
 from gamekeeper import brokers, settings
-from gateway.kafka import Away, Brokers, Writer, reading
+from gateway.kafka import Away, Writer, reading
 from tests.gateway.build import until
 from tests.security.certificates import authority
 from tests.security.conftest import PASSWORD, Guarded

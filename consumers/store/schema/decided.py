@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Column, Identity, Index, Table, UniqueConstraint
+from sqlalchemy import Column, Identity, Index, Table, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from consumers.store.schema.columns import (
@@ -94,6 +94,12 @@ deliveries = Table(
 _OWED = deliveries.c.outcome.is_(None)
 Index("ix_deliveries_owed", deliveries.c.channel, deliveries.c.key, deliveries.c.id, postgresql_where=_OWED)
 Index("ix_deliveries_due", deliveries.c.due, postgresql_where=_OWED)
+Index(
+    "ix_deliveries_given_up",
+    deliveries.c.channel,
+    deliveries.c.id,
+    postgresql_where=deliveries.c.outcome == text("'given-up'"),
+)
 
 feedback = Table(
     "feedback",

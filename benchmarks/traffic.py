@@ -6,6 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from detector import wire
+from detector.learning import learn
+from detector.population import Population
 from detector.records import Input, Output, Record, encode_record, format_time
 
 MODEL = "plane"
@@ -14,6 +17,7 @@ SIZE = 64
 CLASSES = 4
 START = 1_795_000_000_000_000  # µs, in 2026: the first query
 STEP = 250_000  # µs between a client's queries
+KNOWN, QUERIES = 110, 56  # ordinary clients, enough that a population is not cold, and queries of each
 
 Floats = npt.NDArray[np.float32]
 
@@ -68,6 +72,14 @@ def records(client: str, inputs: Floats) -> Iterator[bytes]:
                 output=Output(probabilities=probabilities.tolist()),
             )
         )
+
+
+def population() -> Population:
+    """Learn what the model's ordinary clients look like together."""
+    names = [f"known-{number}" for number in range(KNOWN)]
+    written = [record for name in names for record in records(name, ordinary(name, QUERIES))]
+    raw = [wire.RawRecord(record, None, None, place) for place, record in enumerate(written)]
+    return learn(wire.decode(raw, {MODEL: SHAPE}).queries, SHAPE)
 
 
 def _chance(client: str) -> np.random.Generator:
