@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from kafka import KafkaProducer
 
-from benchmarks.chaos.command import ordinary
+from benchmarks import traffic
 from benchmarks.chaos.oracle import accounted
 from benchmarks.chaos.stage import Stage, built, predictions
 from benchmarks.soak import asked, capacity
@@ -27,7 +27,6 @@ from detector.records import Input, Output, Record, encode_record, format_time
 from detector.topics import Topics
 from gateway.feed import Feed, Sinks
 from gateway.table import DecisionTable
-from tests.consumers import traffic
 
 SHARES: Final = (0.1, 0.5, 0.8)
 PERCENTILES: Final = {"p50": 50.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
@@ -66,7 +65,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(chosen: argparse.Namespace) -> dict[str, Any]:
     """Measure capacity, then each load."""
     with tempfile.TemporaryDirectory(prefix="gamekeeper-latency-") as folder:
-        return measure(Path(folder), ordinary(), chosen.loads, chosen.seconds)
+        return measure(Path(folder), traffic.population(), chosen.loads, chosen.seconds)
 
 
 def measure(

@@ -6,9 +6,10 @@ from typing import Any
 from benchmarks.throughput.measured import Clock, Measured, Told
 from consumers import detect, metrics
 from consumers.health import Health
-from consumers.kafka import KafkaSettings, Source
+from consumers.kafka import Source
 from consumers.store.engine import connect
 from detector import warm
+from detector.brokers import Brokers
 from detector.wire import RawRecord
 
 GROUP = "gamekeeper-detect"
@@ -46,7 +47,7 @@ class Watched(Source):
 
 def run(told: Told) -> Measured:
     """Read the topic."""
-    settings = detect.DetectSettings(KafkaSettings(told.kafka), told.database, schema=told.schema, topic=told.topic)
+    settings = detect.DetectSettings(Brokers(told.kafka), told.database, schema=told.schema, topic=told.topic)
     engine = connect(told.database, told.schema)
     warm.warm()
     stop = threading.Event()
