@@ -18,6 +18,11 @@ def compiled(loop: Loop) -> Loop:
     return cast("Loop", njit(cache=True, error_model="numpy")(loop))
 
 
+def lean(loop: Loop) -> Loop:
+    """Return `loop` compiled likewise, for loops that make no arrays: who holds each is not counted at every look."""
+    return cast("Loop", njit(cache=True, error_model="numpy", _nrt=False)(loop))
+
+
 def inlined(loop: Loop) -> Loop:
     """Return `loop` for use inside compiled loops only, which take it in whole.
 
@@ -26,7 +31,7 @@ def inlined(loop: Loop) -> Loop:
     return cast("Loop", njit(inline="always", error_model="numpy")(loop))
 
 
-@compiled
+@lean
 def squares(held: Any, query: Any, out: Any) -> None:
     """Write the squared distances of a query f4[d] to k held ones f4[d, k] into f4[k].
 
