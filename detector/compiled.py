@@ -31,6 +31,13 @@ def inlined(loop: Loop) -> Loop:
     return cast("Loop", njit(inline="always", error_model="numpy")(loop))
 
 
+@inlined
+def put(to: Any, values: Any) -> None:
+    """Copy values [k] to where others are; an assignment would make room for a copy in between."""
+    for at in range(to.shape[0]):
+        to[at] = values[at]
+
+
 @lean
 def squares(held: Any, query: Any, out: Any) -> None:
     """Write the squared distances of a query f4[d] to k held ones f4[d, k] into f4[k].

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector import evidence, leakage
-from detector.compiled import compiled
+from detector.compiled import lean
 from detector.evidence import Reading, Thresholds
 from detector.policy import Policy
 from detector.population import Population
@@ -149,7 +149,7 @@ def state(head: dict[str, npt.NDArray[Any]], columns: dict[str, npt.NDArray[Any]
     return _State(*((head | columns)[name] for name in _State._fields))
 
 
-@compiled
+@lean
 def _run(state: _State, rules: _Rules, closed: Any, start: int) -> tuple[int, int]:
     slots, hits, trials, learnt, time = closed
     for at in range(start, slots.shape[0]):
@@ -165,7 +165,7 @@ def _run(state: _State, rules: _Rules, closed: Any, start: int) -> tuple[int, in
     return slots.shape[0], 0
 
 
-@compiled
+@lean
 def _weigh(state: _State, rules: _Rules, slot: int, hits: Any, trials: Any) -> None:
     state.age[slot] += 1
     window = state.age[slot]
@@ -190,7 +190,7 @@ def _weigh(state: _State, rules: _Rules, slot: int, hits: Any, trials: Any) -> N
             state.decisive[slot, kind] = level
 
 
-@compiled
+@lean
 def _frequent(state: _State, rules: _Rules, slot: int, kind: int) -> bool:
     """Tell whether hits of the kind's strongest event have lately been frequent enough for a block to rest on.
 
@@ -209,7 +209,7 @@ def _frequent(state: _State, rules: _Rules, slot: int, kind: int) -> bool:
     return bool(hits * (1.0 - p0) >= factor * p0 * (state.lately_trials[slot, strongest] - hits))
 
 
-@compiled
+@lean
 def _level(process: Any, p0: Any, start: int, stop: int) -> float:
     """Return the log of the mean of a kind's e-processes; events that are not in force do not count."""
     top, total, count = -np.inf, 0.0, 0
@@ -222,18 +222,27 @@ def _level(process: Any, p0: Any, start: int, stop: int) -> float:
     return top + np.log(total / count) if total > 0 else -np.inf
 
 
-@compiled
+@lean
 def _called_for(state: _State, rules: _Rules, slot: int) -> int:
     stricter = state.episode[slot] * _LN2
     peaks, bound = state.peak[slot], rules.pair + stricter
-    if state.strong_peak[slot].max() >= rules.alone + stricter or pair(state.decisive[slot], bound, rules.gated):
+    if _most(state.strong_peak[slot]) >= rules.alone + stricter or pair(state.decisive[slot], bound, rules.gated):
         return 3
-    if peaks.max() >= rules.one + stricter:
+    most = _most(peaks)
+    if most >= rules.one + stricter:
         return 2
-    return 1 if peaks.max() >= rules.watch else 0
+    return 1 if most >= rules.watch else 0
 
 
-@compiled
+@lean
+def _most(values: Any) -> float:
+    most = -np.inf
+    for value in values:
+        most = max(most, value)
+    return most
+
+
+@lean
 def pair(peaks: Any, bound: float, gated: bool) -> bool:
     """Tell whether two kinds, oddity apart, pass the bound; while gated, one of them must be a mechanism."""
     kinds, answered, mechanisms = 0, 0, 0

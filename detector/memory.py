@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from detector.brackets import NEAREST, bracket
 from detector.chance import drawn
-from detector.compiled import inlined, lean
+from detector.compiled import inlined, lean, put
 from detector.features import Features
 from detector.geometry import COORDS, SCENE, SKETCH
 from detector.names import WIDTH, blank
@@ -63,6 +63,7 @@ class Ring(NamedTuple):
 class Asked(NamedTuple):
     """The queries that come in, [n] rows in stream order."""
 
+    order: npt.NDArray[np.intp]  # the rows client by client
     slot: npt.NDArray[np.int64]
     has_input: npt.NDArray[np.bool_]
     label: npt.NDArray[np.int64]
@@ -127,15 +128,16 @@ def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scale
         ends=blank(count, PARTNERS),
     )
     scratch = (np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32)), (np.empty(NEAREST, np.int64), room())
-    _fold(ring, (asked, np.argsort(asked.slot, kind="stable")), scales, relations, scratch)
+    _fold(ring, asked, scales, relations, scratch)
     return relations
 
 
 def asked(queries: tuple[Ints, Flags, Ints, Ints], features: Features, population: Population) -> Asked:
     """Return the queries (slot, has_input, label, name) as the fold takes them."""
     slot, has_input, label, name = queries
+    order = np.argsort(slot, kind="stable")
     ordinary = ~(features.foreign > number(population, "for96"))
-    return Asked(slot, has_input, label, features.z, scene(features.ux), features.c, features.sc, ordinary, name)
+    return Asked(order, slot, has_input, label, features.z, scene(features.ux), features.c, features.sc, ordinary, name)
 
 
 def scene(ux: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -155,10 +157,9 @@ def scales(population: Population) -> Scales:
 
 
 @lean
-def _fold(ring: Ring, queries: Any, scales: Scales, out: Relations, scratch: Any) -> None:
+def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations, scratch: Any) -> None:
     """Take client after client, each one's queries in stream order: so its memory stays in the processor's cache."""
-    asked, order = queries
-    for row in order:
+    for row in asked.order:
         if asked.has_input[row]:
             _take(ring, (asked, row), scales, out, scratch)
 
@@ -173,9 +174,9 @@ def _take(ring: Ring, query: Any, scales: Scales, out: Relations, scratch: Any) 
     out.dflip[row] = near.dflip
     out.dmin[row] = near.dmin
     if near.flip >= 0:
-        _name(out.beside[row, BY_FLIP], ring.name[slot, near.flip])
+        put(out.beside[row, BY_FLIP], ring.name[slot, near.flip])
     if near.anchor >= 0:
-        _name(out.beside[row, BY_PARENT], ring.name[slot, near.parent])
+        put(out.beside[row, BY_PARENT], ring.name[slot, near.parent])
         _step(ring, (asked, row), scales.coords, out, near.anchor)
         out.related[row] = near.ub < PARENT * scales.udist
     if near.anchor >= 0 and near.ub < scales.udist:
@@ -204,12 +205,6 @@ def _take(ring: Ring, query: Any, scales: Scales, out: Relations, scratch: Any) 
 
 
 @inlined
-def _name(to: Any, name: Any) -> None:
-    for part in range(WIDTH):
-        to[part] = name[part]
-
-
-@inlined
 def _tinted(ring: Ring, slot: int, tint: int) -> bool:
     """Tell whether the image is as much brighter or darker than its parent as the one before was than its own."""
     last = abs(ring.tint[slot])
@@ -228,8 +223,8 @@ def _look_between(ring: Ring, asked: Asked, sizes: Any, out: Relations, row: int
     if one >= 0:
         out.halfway[row] = part
         out.chained[row] = ring.middle[slot, one] or ring.middle[slot, other]
-        _name(out.ends[row, 0], ring.name[slot, one])
-        _name(out.ends[row, 1], ring.name[slot, other])
+        put(out.ends[row, 0], ring.name[slot, one])
+        put(out.ends[row, 1], ring.name[slot, other])
 
 
 @inlined
@@ -238,7 +233,7 @@ def _step(ring: Ring, query: Any, coords: int, out: Relations, anchor: int) -> N
     asked, row = query
     slot = asked.slot[row]
     out.base[row] = ring.ordinal[slot, anchor]
-    _name(out.beside[row, BY_BASE], ring.name[slot, anchor])
+    put(out.beside[row, BY_BASE], ring.name[slot, anchor])
     out.base_same[row] = ring.label[slot, anchor] == asked.label[row]
     changed = 0
     for place in range(coords):
@@ -260,12 +255,11 @@ def _remember(ring: Ring, asked: Asked, row: int) -> int:
         ring.z[slot, axis, place] = asked.z[row, axis]
     for axis in range(SCENE):
         ring.ux[slot, axis, place] = asked.ux[row, axis]
-    for axis in range(COORDS):
-        ring.c[slot, place, axis] = asked.c[row, axis]
+    put(ring.c[slot, place], asked.c[row])
     ring.label[slot, place] = asked.label[row]
     ring.ordinal[slot, place] = kept
     ring.granted[slot, place] = 0
-    _name(ring.name[slot, place], asked.name[row])
+    put(ring.name[slot, place], asked.name[row])
     ring.kept[slot] = kept + 1
     return int(place)
 
@@ -283,11 +277,10 @@ def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
         ring.z[slot, axis, to] = ring.z[slot, axis, place]
     for axis in range(SCENE):
         ring.ux[slot, axis, to] = ring.ux[slot, axis, place]
-    for axis in range(COORDS):
-        ring.c[slot, to, axis] = ring.c[slot, place, axis]
+    put(ring.c[slot, to], ring.c[slot, place])
     ring.label[slot, to] = ring.label[slot, place]
     ring.ordinal[slot, to] = ring.ordinal[slot, place]
     ring.granted[slot, to] = ring.granted[slot, place]
     ring.middle[slot, to] = ring.middle[slot, place]
     ring.ordinary[slot, to] = ring.ordinary[slot, place]
-    _name(ring.name[slot, to], ring.name[slot, place])
+    put(ring.name[slot, to], ring.name[slot, place])

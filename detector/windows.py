@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from detector import examples, features, leakage, memory, names, window_fold
 from detector.clients import IDS, Table
-from detector.compiled import compiled
+from detector.compiled import lean
 from detector.examples import Waiting
 from detector.features import Features
 from detector.names import Names
@@ -144,9 +144,10 @@ class Watch:
         seen = self._features(queries, has_input, label)
         asked = memory.asked((slot, has_input, label, named), seen, population)
         related = memory.relate(self.table.columns["memory"], self.table.head["seed"], asked, scales)
-        told = leakage.Seen(slot, label, has_input, related.repeat, asked.ux, seen.cell, closing)
+        told = leakage.Seen(asked.order, slot, label, has_input, related.repeat, asked.ux, seen.cell, closing)
         learnt = leakage.follow(self.table.columns["leakage"], self._points, told)
         batch = Batch(
+            order=asked.order,
             slot=slot,
             label=label,
             has_input=has_input,
@@ -223,7 +224,7 @@ def _nothing() -> Closed:
     return Closed(none, none, none, none, counts, counts, np.zeros((0, len(ROW)), np.float32), np.zeros(0))
 
 
-@compiled
+@lean
 def _count(columns: Any, batch: Any, out: Any) -> None:
     queries, scores, last, ids, places = columns
     slots, time, asked, scored = batch
@@ -240,7 +241,7 @@ def _count(columns: Any, batch: Any, out: Any) -> None:
             fresh[row] = True
 
 
-@compiled
+@lean
 def _heard(ids: Any, asked: Any, count: int) -> bool:
     found = False
     for place in range(min(count, IDS)):
