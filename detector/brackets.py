@@ -62,7 +62,7 @@ def bracket(held: Any, coords: int, query: Any, nearest: Any) -> tuple[int, int,
 
 @lean
 def _find_nearest(ordinal: Any, far: Any, nearest: Any) -> None:
-    """Write the places of the nearest remembered queries, nearest first and of equals the first; -1: there are fewer."""
+    """Write the places of the nearest remembered queries, nearest first, of equals the first; -1: there are fewer."""
     nearest[:] = -1
     last, furthest = nearest.shape[0] - 1, np.float32(np.inf)
     for place in range(far.shape[0]):

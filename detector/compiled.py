@@ -19,8 +19,12 @@ def compiled(loop: Loop) -> Loop:
 
 
 def lean(loop: Loop) -> Loop:
-    """Return `loop` compiled likewise, for loops that make no arrays: who holds each is not counted at every look."""
-    return cast("Loop", njit(cache=True, error_model="numpy", _nrt=False)(loop))
+    """Return `loop` compiled likewise, for loops that make no arrays: who holds each is not counted at every look.
+
+    numba's own loops over arrays use this option (docs/decisions/0021).
+    """
+    bare = njit(cache=True, error_model="numpy", _nrt=False)  # type: ignore[call-overload]  # its types leave it out
+    return cast("Loop", bare(loop))
 
 
 def inlined(loop: Loop) -> Loop:
