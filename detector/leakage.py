@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector import memory
-from detector.compiled import inlined, lean, squares
+from detector.compiled import by_client, inlined, lean, squares
 from detector.policy import Policy
 from detector.population import Population
 from detector.signals.base import Columns, Field
@@ -53,7 +53,6 @@ class Points(NamedTuple):
 class Seen(NamedTuple):
     """The scored queries that come in, [n] rows in stream order."""
 
-    order: npt.NDArray[np.intp]  # the rows client by client
     slot: npt.NDArray[np.int64]
     label: npt.NDArray[np.int64]  # -1: unknown
     has_input: npt.NDArray[np.bool_]
@@ -108,7 +107,9 @@ def follow(columns: Columns, points: Points | None, seen: Seen) -> Known:
     windows = int(seen.closing.max(initial=-1)) + 1
     out = Known(*(np.zeros(windows, np.int64) for _ in Known._fields))
     if points is not None:
-        _fold(_Held(*(columns[name] for name in _Held._fields)), points, seen, out, _room(points))
+        _fold(
+            _Held(*(columns[name] for name in _Held._fields)), points, (seen, by_client(seen.slot)), out, _room(points)
+        )
     return out
 
 
@@ -183,8 +184,9 @@ def _room(points: Points) -> _Room:
 
 
 @lean
-def _fold(held: _Held, points: Points, seen: Seen, out: Known, room: _Room) -> None:
-    for row in seen.order:
+def _fold(held: _Held, points: Points, queries: Any, out: Known, room: _Room) -> None:
+    seen, order = queries
+    for row in order:
         slot = seen.slot[row]
         if seen.label[row] >= 0 and not seen.has_input[row]:
             held.blind[slot] += 1

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from detector.brackets import NEAREST, bracket
 from detector.chance import drawn
-from detector.compiled import inlined, lean, put
+from detector.compiled import by_client, inlined, lean, put
 from detector.features import Features
 from detector.geometry import COORDS, SCENE, SKETCH
 from detector.names import WIDTH, blank
@@ -63,7 +63,6 @@ class Ring(NamedTuple):
 class Asked(NamedTuple):
     """The queries that come in, [n] rows in stream order."""
 
-    order: npt.NDArray[np.intp]  # the rows client by client
     slot: npt.NDArray[np.int64]
     has_input: npt.NDArray[np.bool_]
     label: npt.NDArray[np.int64]
@@ -128,16 +127,15 @@ def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scale
         ends=blank(count, PARTNERS),
     )
     scratch = (np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32)), (np.empty(NEAREST, np.int64), room())
-    _fold(ring, asked, scales, relations, scratch)
+    _fold(ring, (asked, by_client(asked.slot)), scales, relations, scratch)
     return relations
 
 
 def asked(queries: tuple[Ints, Flags, Ints, Ints], features: Features, population: Population) -> Asked:
     """Return the queries (slot, has_input, label, name) as the fold takes them."""
     slot, has_input, label, name = queries
-    order = np.argsort(slot, kind="stable")
     ordinary = ~(features.foreign > number(population, "for96"))
-    return Asked(order, slot, has_input, label, features.z, scene(features.ux), features.c, features.sc, ordinary, name)
+    return Asked(slot, has_input, label, features.z, scene(features.ux), features.c, features.sc, ordinary, name)
 
 
 def scene(ux: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -157,9 +155,10 @@ def scales(population: Population) -> Scales:
 
 
 @lean
-def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations, scratch: Any) -> None:
+def _fold(ring: Ring, queries: Any, scales: Scales, out: Relations, scratch: Any) -> None:
     """Take client after client, each one's queries in stream order: so its memory stays in the processor's cache."""
-    for row in asked.order:
+    asked, order = queries
+    for row in order:
         if asked.has_input[row]:
             _take(ring, (asked, row), scales, out, scratch)
 

@@ -144,10 +144,9 @@ class Watch:
         seen = self._features(queries, has_input, label)
         asked = memory.asked((slot, has_input, label, named), seen, population)
         related = memory.relate(self.table.columns["memory"], self.table.head["seed"], asked, scales)
-        told = leakage.Seen(asked.order, slot, label, has_input, related.repeat, asked.ux, seen.cell, closing)
+        told = leakage.Seen(slot, label, has_input, related.repeat, asked.ux, seen.cell, closing)
         learnt = leakage.follow(self.table.columns["leakage"], self._points, told)
         batch = Batch(
-            order=asked.order,
             slot=slot,
             label=label,
             has_input=has_input,

@@ -157,7 +157,6 @@ def _taught(sides: _Sides, part: Rows) -> float:
     flags, never = np.ones(count, np.bool_), np.full(count, -1, np.int64)
     seen = sides.teach.seen
     told = leakage.Seen(
-        order=np.arange(count),
         slot=slot,
         label=sides.teach.label[part],
         has_input=flags,

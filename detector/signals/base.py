@@ -46,7 +46,6 @@ class Field(NamedTuple):
 class Batch:
     """Scored queries of one model in stream order, with everything that signals read. [n] rows; NaN is unknown."""
 
-    order: npt.NDArray[np.intp]  # the rows client by client, each client's in stream order: for folds over clients
     slot: npt.NDArray[np.int64]
     label: npt.NDArray[np.int64]  # -1 unknown
     has_input: npt.NDArray[np.bool_]

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from detector.brackets import HALFWAY, MIDDLE, WITHIN, differ, on_line
-from detector.compiled import inlined, lean, put, squares
+from detector.compiled import by_client, inlined, lean, put, squares
 from detector.geometry import COORDS, SKETCH
 from detector.names import NUMBER, WIDTH
 from detector.population import Population
@@ -40,7 +40,7 @@ def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[
     found = np.zeros((3, len(batch)), np.bool_)
     coords = len(population.arrays.get("coords", ()))
     remembered = ~np.isnan(batch.halfway)
-    asked = (batch.order, batch.slot, batch.has_input, batch.label, batch.z, batch.c, batch.name, remembered)
+    asked = (by_client(batch.slot), batch.slot, batch.has_input, batch.label, batch.z, batch.c, batch.name, remembered)
     _lines(held, asked, (radius, coords), (found, batch.ends, batch.part), np.zeros(RAW, np.float32))
     batch.part[remembered & np.isnan(batch.part)] = HALFWAY
     found[0] |= remembered

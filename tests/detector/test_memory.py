@@ -21,7 +21,6 @@ def _asked(rows: np.ndarray, label: list[int]) -> memory.Asked:
     z[:, 0] = ux[:, 0] = rows
     c = np.round(1_000 * z[:, :1] * np.ones(COORDS)).astype(np.int16)
     return memory.Asked(
-        np.arange(count),
         np.zeros(count, np.int64),
         np.ones(count, np.bool_),
         np.array(label),
