@@ -109,18 +109,17 @@ class Judge:
         """
         bounds, peaks = self.bounds(episode), columns["peak"][slot]
         pair = self._second(columns["decisive"][slot]) / bounds.pair
-        alone = float(np.max(columns["strong_peak"][slot])) / bounds.strong
+        alone = _most(columns["strong_peak"][slot]) / bounds.strong
         if max(pair, alone) >= 1.0:
             return 1.0
-        return 0.5 * min(float(np.max(peaks)) / bounds.one, 1.0) + 0.5 * max(pair, alone)
+        return 0.5 * min(_most(peaks) / bounds.one, 1.0) + 0.5 * max(pair, alone)
 
     def _second(self, peaks: npt.NDArray[np.float64]) -> float:
         """Return the evidence of the weaker kind of the best pair that may block."""
-        ranked = np.sort(np.append(peaks[_EVIDENT & ~_ANSWERED], np.max(peaks[_ANSWERED])))[::-1]
-        if not self._rules.gated:
-            return float(ranked[1])
-        mechanism = float(np.max(peaks[_MECHANISM]))
-        return min(float(ranked[0]), mechanism) if mechanism < ranked[0] else float(ranked[1])
+        first, second, mechanism = _ranked(peaks)
+        if not self._rules.gated or mechanism >= first:
+            return float(second)
+        return float(mechanism)
 
     def readings(self, columns: dict[str, npt.NDArray[Any]], slot: int, least: float) -> tuple[Reading, ...]:
         """Return what speaks against a client, strongest first: kinds with at least `least` nats."""
@@ -232,6 +231,25 @@ def _called_for(state: _State, rules: _Rules, slot: int) -> int:
     if most >= rules.one + stricter:
         return 2
     return 1 if most >= rules.watch else 0
+
+
+@lean
+def _ranked(peaks: Any) -> tuple[float, float, float]:
+    """Return the most evidence of a kind that may block, the second most, and that of a mechanism.
+
+    Kinds that rest on answers count as one.
+    """
+    first, second, mechanism, answered = -np.inf, -np.inf, -np.inf, -np.inf
+    for kind in range(peaks.shape[0]):
+        if _MECHANISM[kind]:
+            mechanism = max(mechanism, peaks[kind])
+        if _ANSWERED[kind]:
+            answered = max(answered, peaks[kind])
+        elif _EVIDENT[kind]:
+            second = max(second, min(first, peaks[kind]))
+            first = max(first, peaks[kind])
+    second = max(second, min(first, answered))
+    return max(first, answered), second, mechanism
 
 
 @lean
