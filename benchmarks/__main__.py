@@ -13,8 +13,23 @@ from typing import Any, TypeAlias
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import defences, detection, fuzz, gateway, leakage, profile, recovery, replay, soak, watermark
+from benchmarks import (
+    defences,
+    detection,
+    fuzz,
+    gateway,
+    growth,
+    latency,
+    leakage,
+    profile,
+    recovery,
+    replay,
+    soak,
+    watermark,
+    write,
+)
 from benchmarks.chaos import command as chaos
+from benchmarks.throughput import command as throughput
 
 Result: TypeAlias = dict[str, Any]
 _FILE_WIDTH = 140  # columns, where the output is no terminal that says its own
@@ -54,12 +69,16 @@ REGISTRY: dict[str, Benchmark] = {
     "detection": Benchmark(detection.options, detection.run, detection.tables),
     "fuzz": Benchmark(fuzz.options, fuzz.run, failed=fuzz.failed),
     "gateway": Benchmark(gateway.options, gateway.run),
+    "growth": Benchmark(growth.options, growth.run),
+    "latency": Benchmark(latency.options, latency.run),
     "leakage": Benchmark(leakage.options, leakage.run),
     "profile": Benchmark(profile.options, profile.run),
     "recovery": Benchmark(recovery.options, recovery.run),
     "replay": Benchmark(replay.options, replay.run),
     "soak": Benchmark(soak.options, soak.run, soak.tables, soak.failed),
+    "throughput": Benchmark(throughput.options, throughput.run, throughput.tables),
     "watermark": Benchmark(watermark.options, watermark.run, watermark.tables),
+    "write": Benchmark(write.options, write.run),
 }
 
 

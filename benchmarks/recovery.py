@@ -7,7 +7,7 @@ the stream goes on; and, beside it, those of all clients. Seeking is free: an of
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,9 @@ QUERIES = 20  # of a client: more than a window
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Add this benchmark's options."""
-    parser.add_argument("--clients", type=int, default=30_000, metavar="N", help="of the partition")
+    parser.add_argument(
+        "--clients", type=int, nargs="+", default=[1_000, 10_000, 30_000], metavar="N", help="of the partition; several"
+    )
 
 
 def run(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -44,23 +46,30 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
             migrate.upgrade(server.url)
             engine = connect(server.url)
             populations.put(engine, dump([population]), "recovery")
-            return {"rows": _measured(engine, population, chosen.clients)}
+            return {"rows": measure(engine, population, chosen.clients)}
         finally:
             server.stop()
 
 
-def _measured(engine: Engine, population: Population, clients: int) -> list[dict[str, Any]]:
-    names = [f"client-{number}" for number in range(clients)]
-    owner = _claimed(engine, population)
-    _fill(owner, names)
-    rows = []
-    claiming, owner = _timed(lambda: _claimed(engine, population))
-    rows.append({"what": "fence", "clients": clients, "seconds": claiming})
-    for many in (BATCH_RECORDS, clients):
-        owner = _claimed(engine, population)
-        loading, _ = _timed(partial(owner._restore, population.model, names[:many]))  # noqa: SLF001  # what it does itself
-        rows.append({"what": "load", "clients": many, "seconds": loading})
+def measure(engine: Engine, population: Population, sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """Fill the partition up to each size, and take it over."""
+    rows, filled = [], 0
+    for clients in sorted(sizes):
+        names = [f"client-{number}" for number in range(clients)]
+        _fill(_claimed(engine, population), names[filled:])
+        filled = clients
+        claiming, _ = _timed(partial(_claimed, engine, population))
+        rows.append({"what": "fence", "clients": clients, "seconds": claiming, "CPU seconds": ""})
+        rows += [_loaded(engine, population, names[:many]) for many in sorted({min(BATCH_RECORDS, clients), clients})]
     return rows
+
+
+def _loaded(engine: Engine, population: Population, names: list[str]) -> dict[str, Any]:
+    """Let a new owner load these clients."""
+    owner, begun = _claimed(engine, population), time.process_time()
+    loading, _ = _timed(partial(owner._restore, population.model, names))  # noqa: SLF001  # what it does itself
+    used = f"{time.process_time() - begun:.3f}"
+    return {"what": "load", "clients": len(names), "seconds": loading, "CPU seconds": used}
 
 
 def _claimed(engine: Engine, population: Population) -> Partition:

@@ -63,10 +63,10 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
     population = traffic.population()
     with tempfile.TemporaryDirectory(prefix="gamekeeper-soak-") as folder, built(Path(folder), population) as stage:
         stage.begin()
-        asked = _asked()
-        capacity = _capacity(stage, asked)
-        samples = _soak(stage, asked, capacity / 2, chosen.minutes * 60)
-        return {"capacity_per_second": capacity, "minutes": chosen.minutes, **_found(samples)}
+        stream = asked()
+        most = capacity(stage, stream)
+        samples = _soak(stage, stream, most / 2, chosen.minutes * 60)
+        return {"capacity_per_second": most, "minutes": chosen.minutes, **_found(samples)}
 
 
 def tables(found: dict[str, Any]) -> list[Table]:
@@ -90,7 +90,7 @@ def failed(found: dict[str, Any]) -> bool:
     return grown or later or any(last > first for first, last in found["rows"].values())
 
 
-def _asked() -> Iterator[tuple[bytes, bytes]]:
+def asked() -> Iterator[tuple[bytes, bytes]]:
     """Yield keys and records of clients in turn, for ever."""
     clients = [_client(f"client-{number}") for number in range(CLIENTS)]
     chance = random.Random(1)  # noqa: S311  # no secret
@@ -106,10 +106,10 @@ def _client(name: str) -> Iterator[tuple[bytes, bytes]]:
         yield name.encode(), encode_record(msgspec.structs.replace(record, id=f"{lap} {record.id}", time=at))
 
 
-def _capacity(stage: Stage, asked: Iterator[tuple[bytes, bytes]]) -> float:
+def capacity(stage: Stage, stream: Iterator[tuple[bytes, bytes]]) -> float:
     """Return how many records a second are accounted for while there is no end of them."""
     producer = KafkaProducer(bootstrap_servers=stage.kafka.url)
-    for key, value in itertools.islice(asked, BACKLOG):
+    for key, value in itertools.islice(stream, BACKLOG):
         producer.send(predictions(), value, key=key)
     before, begun = sum(accounted(stage)), time.monotonic()
     producer.close()
@@ -117,11 +117,11 @@ def _capacity(stage: Stage, asked: Iterator[tuple[bytes, bytes]]) -> float:
     return (BACKLOG - before) / (time.monotonic() - begun)
 
 
-def _soak(stage: Stage, asked: Iterator[tuple[bytes, bytes]], rate: float, seconds: float) -> Samples:
+def _soak(stage: Stage, stream: Iterator[tuple[bytes, bytes]], rate: float, seconds: float) -> Samples:
     samples, producer = Samples(), KafkaProducer(bootstrap_servers=stage.kafka.url, linger_ms=20)
     begun, sent, due = time.monotonic(), 0, SAMPLE_SECONDS
     while (now := time.monotonic() - begun) < seconds:
-        for key, value in itertools.islice(asked, int(rate * now) - sent):
+        for key, value in itertools.islice(stream, int(rate * now) - sent):
             producer.send(predictions(), value, key=key)
             sent += 1
         stage.supervisor.tend()

@@ -65,7 +65,7 @@ def run(settings: DetectSettings) -> None:
         _warm(health, stop)
         source = _join(settings, health, stop)
         if source is not None:
-            _read(settings, source, engine, health, stop)
+            read(settings, source, engine, health, stop)
     finally:
         engine.dispose()
         if server is not None:
@@ -102,7 +102,8 @@ def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> So
     return None
 
 
-def _read(settings: DetectSettings, source: Source, engine: Engine, health: Health, stop: threading.Event) -> None:
+def read(settings: DetectSettings, source: Source, engine: Engine, health: Health, stop: threading.Event) -> None:
+    """Judge what `source` gives until asked to stop, write a last checkpoint and close it."""
     library = Library(engine)
     keeper = Keeper(
         source,

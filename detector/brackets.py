@@ -4,9 +4,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from detector.compiled import compiled
+from detector.compiled import lean
 
 OPPOSITE: Final = -0.99  # cosine of the two directions from the query to the ends
+SHORT: Final = np.float32(3.0 * (1.0 + OPPOSITE))  # half as much again as by OPPOSITE: rounding is far below that
 WITHIN: Final = (0.1, 0.9)  # of the way between the ends
 HALFWAY: Final = 0.5
 MIDDLE: Final = 0.03  # to either side of the midpoint
@@ -16,7 +17,7 @@ NEAREST: Final = 6  # remembered queries among which the ends are looked for: a 
 NOBODY: Final = (-1, -1, np.nan)
 
 
-@compiled
+@lean
 def on_line(one: float, other: float, apart: float) -> bool:
     """Tell whether the query sees the ends in opposite directions, from the three squared distances."""
     beyond = one + other - apart
@@ -26,7 +27,7 @@ def on_line(one: float, other: float, apart: float) -> bool:
     return bool(lengths > 0 and beyond < 2.0 * OPPOSITE * lengths)
 
 
-@compiled
+@lean
 def differ(one: Any, other: Any, coords: int) -> bool:
     """Tell whether the ends i2[64] differ in so many raw coordinates that the way between them is no what-if."""
     differing = 0
@@ -35,46 +36,63 @@ def differ(one: Any, other: Any, coords: int) -> bool:
     return bool(differing >= max(APART * coords, APART_MIN))
 
 
-@compiled
-def bracket(held: Any, coords: int, far: Any) -> tuple[int, int, float]:
+@lean
+def bracket(held: Any, coords: int, query: Any, nearest: Any) -> tuple[int, int, float]:
     """Return the places of the two ends halfway between which the query lies, and how far along; (-1, -1, NaN): none.
 
-    `held`: z f4[48, k], c i2[k, 64], labels i8[k] and ordinals i8[k] of the remembered queries; `far` f4[k] the squared
-    distances to them.
+    `held`: z f4[48, k], c i2[k, 64], labels i8[k] and ordinals i8[k] of the remembered queries; `query`: its own z
+    f4[48] and f4[k] the squared distances to them. `nearest` i8[NEAREST] is room to work in.
     """
-    z, c, labels, ordinal = held
-    nearest = _nearest(ordinal, far)
+    (z, c, labels, ordinal), (own, far) = held, query
+    _find_nearest(ordinal, far, nearest)
     for first in range(NEAREST):
         for second in range(first):
             one, other = nearest[first], nearest[second]
             if one < 0 or other < 0 or labels[one] < 0 or labels[other] < 0 or labels[one] == labels[other]:
                 continue
             part = np.sqrt(far[one]) / max(np.sqrt(far[one]) + np.sqrt(far[other]), 1e-12)
-            if abs(part - HALFWAY) > MIDDLE or not on_line(far[one], far[other], _apart(z, one, other)):
+            if abs(part - HALFWAY) > MIDDLE or _aside(z, own, (one, other), far):
+                continue
+            if not on_line(far[one], far[other], _apart(z, one, other)):
                 continue
             if differ(c[one], c[other], coords):
                 return one, other, part
     return NOBODY
 
 
-@compiled
-def _nearest(ordinal: Any, far: Any) -> Any:
-    """Return the places of the nearest remembered queries, nearest first; -1 where there are fewer."""
-    nearest = np.full(NEAREST, -1)
+@lean
+def _find_nearest(ordinal: Any, far: Any, nearest: Any) -> None:
+    """Write the places of the nearest remembered queries, nearest first, of equals the first; -1: there are fewer."""
+    nearest[:] = -1
+    last, furthest = nearest.shape[0] - 1, np.float32(np.inf)
     for place in range(far.shape[0]):
-        if ordinal[place] < 0:
+        if ordinal[place] < 0 or (nearest[last] >= 0 and far[place] >= furthest):
             continue
-        at, moving = 0, place
-        while at < NEAREST:
-            if nearest[at] < 0 or far[moving] < far[nearest[at]]:
-                nearest[at], moving = moving, nearest[at]
-            if moving < 0:
-                break
-            at += 1
-    return nearest
+        at = last
+        while at > 0 and (nearest[at - 1] < 0 or far[place] < far[nearest[at - 1]]):
+            nearest[at] = nearest[at - 1]
+            at -= 1
+        nearest[at] = place
+        furthest = far[nearest[last]] if nearest[last] >= 0 else np.float32(np.inf)
 
 
-@compiled
+@lean
+def _aside(z: Any, own: Any, ends: tuple[int, int], far: Any) -> bool:
+    """Tell early, and for sure, that the ends lie in no opposite directions; most pairs are told after two axes.
+
+    Of opposite ways a and b the sum a + b |a|/|b| is short: its square is 2 (1 + cos) |a|^2, and grows axis by axis.
+    """
+    one, other = ends
+    scale, most, square = np.sqrt(far[one] / far[other]), SHORT * far[one], np.float32(0)
+    for axis in range(z.shape[0]):
+        way = (z[axis, one] - own[axis]) + scale * (z[axis, other] - own[axis])
+        square += way * way
+        if square > most:
+            return True
+    return False
+
+
+@lean
 def _apart(z: Any, one: int, other: int) -> float:
     square = np.float32(0)
     for axis in range(z.shape[0]):

@@ -186,17 +186,25 @@ class Table:
         self.touched.append(0)
 
     def _grow(self, capacity: int) -> None:
-        """Make room; every column is copied once for each doubling."""
-        if not self.light:
-            wide = [Field(name, dtype, (len(EVENTS), *shape), first) for name, dtype, shape, first in PER_EVENT]
-            wide += [Field(name, dtype, (len(SIGNALS), *shape), first) for name, dtype, shape, first in PER_SIGNAL]
-            self.evidence = {field.name: _longer(field, capacity, self.evidence.get(field.name)) for field in wide}
+        """Make room. The signals' views of the evidence are made anew: nobody holds a column while it grows."""
+        for name in SPANS.keys() & self.columns.keys():
+            for field in (*PER_EVENT, *PER_SIGNAL):
+                del self.columns[name][field.name]
+        for field in self._wide():
+            self.evidence[field.name] = _longer(field, capacity, self.evidence.pop(field.name, None))
         for section in self.sections:
-            held = self.columns.get(section.name, {})
-            shared = self._views(section.name)
-            own = [field for field in section.fields if field.name not in shared]
-            longer = {field.name: _longer(field, capacity, held.get(field.name)) for field in own}
-            self.columns[section.name] = longer | shared
+            columns, shared = self.columns.setdefault(section.name, {}), self._views(section.name)
+            for field in section.fields:
+                if field.name not in shared:
+                    columns[field.name] = _longer(field, capacity, columns.pop(field.name, None))
+            columns |= shared
+
+    def _wide(self) -> list[Field]:
+        """Return the columns of the evidence, over the events and signals of all signals."""
+        if self.light:
+            return []
+        events = [Field(name, dtype, (len(EVENTS), *shape), first) for name, dtype, shape, first in PER_EVENT]
+        return events + [Field(name, dtype, (len(SIGNALS), *shape), first) for name, dtype, shape, first in PER_SIGNAL]
 
     def _views(self, name: str) -> dict[str, npt.NDArray[Any]]:
         """Return a signal's part of the evidence columns; nothing for the other sections."""
@@ -209,11 +217,21 @@ class Table:
 
 def _longer(field: Field, capacity: int, held: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
     """Return a column of `capacity` slots that begins with what is held."""
-    dtype = np.dtype(field.dtype)
-    # zeros are left to the system, which hands out memory only when a slot is first written
-    column = np.zeros((capacity, *field.shape), dtype)
+    shape = (capacity, *field.shape)
+    if held is None:
+        return _filled(np.zeros(shape, field.dtype), field, 0)
+    first = len(held)
+    try:
+        held.resize(shape)  # in place: large arrays grow by moving pages, not by copying them
+    except ValueError:  # somebody else looks at it, such as a profiler
+        longer = np.zeros(shape, field.dtype)
+        longer[:first] = held
+        return _filled(longer, field, first)
+    return _filled(held, field, first)
+
+
+def _filled(column: npt.NDArray[Any], field: Field, first: int) -> npt.NDArray[Any]:
+    """Return the column with the initial value from slot `first` on; zeros, the system's own, are there already."""
     if field.initial:
-        column[...] = field.initial
-    if held is not None:
-        column[: len(held)] = held
+        column[first:] = field.initial
     return column

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 from numba import njit
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
@@ -18,6 +19,15 @@ def compiled(loop: Loop) -> Loop:
     return cast("Loop", njit(cache=True, error_model="numpy")(loop))
 
 
+def lean(loop: Loop) -> Loop:
+    """Return `loop` compiled likewise, for loops that make no arrays: who holds each is not counted at every look.
+
+    numba's own loops over arrays use this option (docs/decisions/0021).
+    """
+    bare = njit(cache=True, error_model="numpy", _nrt=False)  # type: ignore[call-overload]  # its types leave it out
+    return cast("Loop", bare(loop))
+
+
 def inlined(loop: Loop) -> Loop:
     """Return `loop` for use inside compiled loops only, which take it in whole.
 
@@ -26,7 +36,22 @@ def inlined(loop: Loop) -> Loop:
     return cast("Loop", njit(inline="always", error_model="numpy")(loop))
 
 
-@compiled
+def by_client(slot: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
+    """Return the rows client by client, each client's in stream order.
+
+    A fold that looks at no other client may take them so: a client's memory then stays in the processor's cache.
+    """
+    return np.argsort(slot, kind="stable")
+
+
+@inlined
+def put(to: Any, values: Any) -> None:
+    """Copy values [k] to where others are; an assignment would make room for a copy in between."""
+    for at in range(to.shape[0]):
+        to[at] = values[at]
+
+
+@lean
 def squares(held: Any, query: Any, out: Any) -> None:
     """Write the squared distances of a query f4[d] to k held ones f4[d, k] into f4[k].
 

@@ -65,7 +65,10 @@ class Detector:
 
         Raises snapshot.BadSnapshot.
         """
-        return sum(self._post(held.model).restore(held) for held in snapshots)
+        by_model: dict[str, list[Snapshot]] = {}
+        for held in snapshots:
+            by_model.setdefault(held.model, []).append(held)
+        return sum(self._post(model).restore(held) for model, held in by_model.items())
 
     def assess(self, queries: Queries) -> list[Verdict]:
         """Take queries of one model in stream order and return the verdicts they lead to, in that order."""
@@ -82,8 +85,7 @@ class Detector:
         before = self._posts.get(population.model)
         after = Post(population.model, self.policy, population)
         if before is not None:
-            for held in before.everyone():
-                after.restore(held, changed=True)
+            after.restore(before.everyone(), changed=True)
         self._posts[population.model] = after
 
     def changed(self) -> list[Snapshot]:

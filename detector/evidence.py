@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detector.compiled import compiled
+from detector.compiled import lean
 from detector.names import Name
 
 ALTERNATIVES: Final = np.array([0.1, 0.3, 0.7])  # q = p0 + (1 - p0) a: weak, middling, blatant
@@ -65,20 +65,20 @@ def thresholds(alpha: float, episode: int, kinds: int) -> Thresholds:
     )
 
 
-@compiled
+@lean
 def log_weight(window: int) -> float:  # pragma: no cover  # compiled
     """Return ln w_j, the weight of an attack that starts in a client's window j = 1, 2 and so on."""
     return -math.log((window + 1) * math.log(window + 1.0) ** 2) - math.log(_WEIGHT_SUM)
 
 
-@compiled
+@lean
 def log_e(hits: float, trials: float, p0: float, alternative: float) -> float:  # pragma: no cover  # compiled
     """Return the log likelihood ratio of `hits` in `trials` for q = p0 + (1 - p0) a against p0."""
     q = p0 + (1.0 - p0) * alternative
     return hits * math.log(q / p0) + (trials - hits) * math.log((1.0 - q) / (1.0 - p0))
 
 
-@compiled
+@lean
 def advance(process: Logs, hits: float, trials: float, p0: float, window: int) -> None:  # pragma: no cover  # compiled
     """Move one event's process f8[3] (logs, -inf before the first window) past a closed window, in place."""
     start = log_weight(window)
@@ -87,7 +87,7 @@ def advance(process: Logs, hits: float, trials: float, p0: float, window: int) -
         process[a] = high + math.log1p(math.exp(low - high)) + log_e(hits, trials, p0, ALTERNATIVES[a])
 
 
-@compiled
+@lean
 def log_mean(process: Logs) -> float:  # pragma: no cover  # compiled
     """Return the log of the mean of exp(process), over all its entries f8[...] flattened; -inf when there is none."""
     top = -math.inf

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector import names
-from detector.compiled import compiled
+from detector.compiled import lean, put
 from detector.evidence import Example, Reading
 from detector.names import NOBODY, NUMBER, WIDTH, Name, Names
 from detector.population import Population
@@ -101,19 +101,20 @@ _NOWHERE: Final = np.zeros(0, np.int64)
 _NONE: Final = _hits(0, (_NOWHERE, _NOWHERE, names.blank(0)), Trace(_NOWHERE), _NOWHERE)
 
 
-@compiled
+@lean
 def _keep(held: Any, hits: Any, start: int, stop: int) -> None:
     kept, numbers, strength = held
     for at in range(start, stop):
         slot, signal = hits.slot[at], hits.signal[at]
         place = _weakest(kept[slot, signal], strength[slot, signal])
         if kept[slot, signal, place, 0, NUMBER] == NOBODY or hits.strength[at] > strength[slot, signal, place]:
-            kept[slot, signal, place] = hits.names[at]
-            numbers[slot, signal, place] = hits.numbers[at]
+            for name in range(hits.names.shape[1]):
+                put(kept[slot, signal, place, name], hits.names[at, name])
+            put(numbers[slot, signal, place], hits.numbers[at])
             strength[slot, signal, place] = hits.strength[at]
 
 
-@compiled
+@lean
 def _weakest(kept: Any, strength: Any) -> int:
     """Return the first empty place, else that of the weakest example, of equals the latest."""
     weakest = 0

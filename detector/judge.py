@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector import evidence, leakage
-from detector.compiled import compiled
+from detector.compiled import lean
 from detector.evidence import Reading, Thresholds
 from detector.policy import Policy
 from detector.population import Population
@@ -109,18 +109,17 @@ class Judge:
         """
         bounds, peaks = self.bounds(episode), columns["peak"][slot]
         pair = self._second(columns["decisive"][slot]) / bounds.pair
-        alone = float(np.max(columns["strong_peak"][slot])) / bounds.strong
+        alone = _most(columns["strong_peak"][slot]) / bounds.strong
         if max(pair, alone) >= 1.0:
             return 1.0
-        return 0.5 * min(float(np.max(peaks)) / bounds.one, 1.0) + 0.5 * max(pair, alone)
+        return 0.5 * min(_most(peaks) / bounds.one, 1.0) + 0.5 * max(pair, alone)
 
     def _second(self, peaks: npt.NDArray[np.float64]) -> float:
         """Return the evidence of the weaker kind of the best pair that may block."""
-        ranked = np.sort(np.append(peaks[_EVIDENT & ~_ANSWERED], np.max(peaks[_ANSWERED])))[::-1]
-        if not self._rules.gated:
-            return float(ranked[1])
-        mechanism = float(np.max(peaks[_MECHANISM]))
-        return min(float(ranked[0]), mechanism) if mechanism < ranked[0] else float(ranked[1])
+        first, second, mechanism = _ranked(peaks)
+        if not self._rules.gated or mechanism >= first:
+            return float(second)
+        return float(mechanism)
 
     def readings(self, columns: dict[str, npt.NDArray[Any]], slot: int, least: float) -> tuple[Reading, ...]:
         """Return what speaks against a client, strongest first: kinds with at least `least` nats."""
@@ -149,7 +148,7 @@ def state(head: dict[str, npt.NDArray[Any]], columns: dict[str, npt.NDArray[Any]
     return _State(*((head | columns)[name] for name in _State._fields))
 
 
-@compiled
+@lean
 def _run(state: _State, rules: _Rules, closed: Any, start: int) -> tuple[int, int]:
     slots, hits, trials, learnt, time = closed
     for at in range(start, slots.shape[0]):
@@ -165,7 +164,7 @@ def _run(state: _State, rules: _Rules, closed: Any, start: int) -> tuple[int, in
     return slots.shape[0], 0
 
 
-@compiled
+@lean
 def _weigh(state: _State, rules: _Rules, slot: int, hits: Any, trials: Any) -> None:
     state.age[slot] += 1
     window = state.age[slot]
@@ -190,7 +189,7 @@ def _weigh(state: _State, rules: _Rules, slot: int, hits: Any, trials: Any) -> N
             state.decisive[slot, kind] = level
 
 
-@compiled
+@lean
 def _frequent(state: _State, rules: _Rules, slot: int, kind: int) -> bool:
     """Tell whether hits of the kind's strongest event have lately been frequent enough for a block to rest on.
 
@@ -209,7 +208,7 @@ def _frequent(state: _State, rules: _Rules, slot: int, kind: int) -> bool:
     return bool(hits * (1.0 - p0) >= factor * p0 * (state.lately_trials[slot, strongest] - hits))
 
 
-@compiled
+@lean
 def _level(process: Any, p0: Any, start: int, stop: int) -> float:
     """Return the log of the mean of a kind's e-processes; events that are not in force do not count."""
     top, total, count = -np.inf, 0.0, 0
@@ -222,18 +221,46 @@ def _level(process: Any, p0: Any, start: int, stop: int) -> float:
     return top + np.log(total / count) if total > 0 else -np.inf
 
 
-@compiled
+@lean
 def _called_for(state: _State, rules: _Rules, slot: int) -> int:
     stricter = state.episode[slot] * _LN2
     peaks, bound = state.peak[slot], rules.pair + stricter
-    if state.strong_peak[slot].max() >= rules.alone + stricter or pair(state.decisive[slot], bound, rules.gated):
+    if _most(state.strong_peak[slot]) >= rules.alone + stricter or pair(state.decisive[slot], bound, rules.gated):
         return 3
-    if peaks.max() >= rules.one + stricter:
+    most = _most(peaks)
+    if most >= rules.one + stricter:
         return 2
-    return 1 if peaks.max() >= rules.watch else 0
+    return 1 if most >= rules.watch else 0
 
 
-@compiled
+@lean
+def _ranked(peaks: Any) -> tuple[float, float, float]:
+    """Return the most evidence of a kind that may block, the second most, and that of a mechanism.
+
+    Kinds that rest on answers count as one.
+    """
+    first, second, mechanism, answered = -np.inf, -np.inf, -np.inf, -np.inf
+    for kind in range(peaks.shape[0]):
+        if _MECHANISM[kind]:
+            mechanism = max(mechanism, peaks[kind])
+        if _ANSWERED[kind]:
+            answered = max(answered, peaks[kind])
+        elif _EVIDENT[kind]:
+            second = max(second, min(first, peaks[kind]))
+            first = max(first, peaks[kind])
+    second = max(second, min(first, answered))
+    return max(first, answered), second, mechanism
+
+
+@lean
+def _most(values: Any) -> float:
+    most = -np.inf
+    for value in values:
+        most = max(most, value)
+    return most
+
+
+@lean
 def pair(peaks: Any, bound: float, gated: bool) -> bool:
     """Tell whether two kinds, oddity apart, pass the bound; while gated, one of them must be a mechanism."""
     kinds, answered, mechanisms = 0, 0, 0

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector import memory
-from detector.compiled import compiled, squares
+from detector.compiled import by_client, inlined, lean, squares
 from detector.policy import Policy
 from detector.population import Population
 from detector.signals.base import Columns, Field
@@ -107,7 +107,9 @@ def follow(columns: Columns, points: Points | None, seen: Seen) -> Known:
     windows = int(seen.closing.max(initial=-1)) + 1
     out = Known(*(np.zeros(windows, np.int64) for _ in Known._fields))
     if points is not None:
-        _fold(_Held(*(columns[name] for name in _Held._fields)), points, seen, out)
+        _fold(
+            _Held(*(columns[name] for name in _Held._fields)), points, (seen, by_client(seen.slot)), out, _room(points)
+        )
     return out
 
 
@@ -115,7 +117,7 @@ def known(columns: Columns, points: Points | None, slot: int) -> Known:
     """Return what one client knows now."""
     out = Known(*(np.zeros(1, np.int64) for _ in Known._fields))
     if points is not None:
-        _note(_Held(*(columns[name] for name in _Held._fields)), points, slot, out, 0)
+        _note(_Held(*(columns[name] for name in _Held._fields)), points, (slot, 0), out, _room(points).counts)
     return out
 
 
@@ -168,29 +170,42 @@ def budget(population: Population, policy: Policy) -> float:
     return float(np.fmax(SHARE * end, bound(population, LIVES * population.oldest)))
 
 
-@compiled
-def _fold(held: _Held, points: Points, seen: Seen, out: Known) -> None:
+class _Room(NamedTuple):
+    """Room to work in."""
+
+    way: npt.NDArray[np.float32]  # [p] squared distances
+    bits: npt.NDArray[np.uint32]  # their bits
+    counts: npt.NDArray[np.int64]  # of each answer; the first: none of the points' answers
+
+
+def _room(points: Points) -> _Room:
     way = np.empty(points.axes.shape[1], np.float32)
-    for row in range(seen.slot.shape[0]):
+    return _Room(way, way.view(np.uint32), np.empty(len(points.labels) + 1, np.int64))
+
+
+@lean
+def _fold(held: _Held, points: Points, queries: Any, out: Known, room: _Room) -> None:
+    seen, order = queries
+    for row in order:
         slot = seen.slot[row]
         if seen.label[row] >= 0 and not seen.has_input[row]:
             held.blind[slot] += 1
         elif seen.label[row] >= 0:
             held.answered[slot] += 1
             if not seen.repeat[row]:
-                _learn(held, points, seen, row, way)
+                _learn(held, points, (seen, row), (room.way, room.bits))
                 held.learnt[slot] += 1
         if seen.closing[row] >= 0:
-            _note(held, points, slot, out, seen.closing[row])
+            _note(held, points, (slot, seen.closing[row]), out, room.counts)
 
 
-@compiled
-def _learn(held: _Held, points: Points, seen: Seen, row: int, way: Any) -> None:
+@inlined
+def _learn(held: _Held, points: Points, query_of: Any, room: Any) -> None:
     """Give the query's answer to the points to which no earlier query is as near."""
+    (seen, row), (way, bits) = query_of, room
     slot, cell, query = seen.slot[row], seen.cell[row], seen.ux[row]
     closeness, said = held.closeness[slot], held.said[slot]
     answer = np.uint16(_answer(points.labels, seen.label[row]))
-    bits = way.view(np.uint32)
     if cell < 0 or held.learnt[slot] < FIRST:
         squares(points.axes, query, way)
         for point in range(way.shape[0]):
@@ -198,17 +213,17 @@ def _learn(held: _Held, points: Points, seen: Seen, row: int, way: Any) -> None:
             nearer = found > closeness[point]  # both are written always: so the compiler may use vector instructions
             closeness[point] = found if nearer else closeness[point]
             said[point] = answer if nearer else said[point]
-        return
-    near = points.near[cell]
-    squares(points.near_axes[cell], query, way[: near.shape[0]])
-    for place in range(near.shape[0]):
-        found = _closeness(bits[place])
-        if found > closeness[near[place]]:
-            closeness[near[place]] = found
-            said[near[place]] = answer
+    else:
+        near = points.near[cell]
+        squares(points.near_axes[cell], query, way[: near.shape[0]])
+        for place in range(near.shape[0]):
+            found = _closeness(bits[place])
+            if found > closeness[near[place]]:
+                closeness[near[place]] = found
+                said[near[place]] = answer
 
 
-@compiled
+@lean
 def _closeness(bits: Any) -> Any:
     """Return how close a squared distance f4, given as its bits, is: 255 for infinitely far, 65,535 for the same place.
 
@@ -217,16 +232,16 @@ def _closeness(bits: Any) -> Any:
     return np.uint16(np.uint32(65_535) - (bits >> np.uint32(15)))
 
 
-@compiled
+@lean
 def _answer(labels: Any, label: int) -> Any:
     place = np.searchsorted(labels, label)
     return place + 1 if place < labels.shape[0] and labels[place] == label else OTHER
 
 
-@compiled
-def _note(held: _Held, points: Points, slot: int, out: Known, at: int) -> None:
-    agreed, alike = 0, 0
-    counts = np.zeros(points.labels.shape[0] + 1, np.int64)  # the first: none of the points' answers
+@lean
+def _note(held: _Held, points: Points, who: tuple[int, int], out: Known, counts: Any) -> None:
+    (slot, at), agreed, alike = who, 0, 0
+    counts[:] = 0
     for point in range(points.answer.shape[0]):
         said = held.said[slot, point]
         agreed += said == points.answer[point]

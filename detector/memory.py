@@ -10,16 +10,16 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detector.brackets import bracket
+from detector.brackets import NEAREST, bracket
 from detector.chance import drawn
-from detector.compiled import compiled, inlined
+from detector.compiled import by_client, inlined, lean, put
 from detector.features import Features
 from detector.geometry import COORDS, SCENE, SKETCH
 from detector.names import WIDTH, blank
 from detector.population import Population
 from detector.search import search
 from detector.signals.base import BESIDE, BY_BASE, BY_FLIP, BY_PARENT, PARTNERS, Columns, Field, Flags, Ints, number
-from detector.steps import ALIKE, BIN, brightness, constant_step, moved, same_step
+from detector.steps import ALIKE, BIN, brightness, constant_step, moved, room, same_step
 
 RECENT: Final = 32
 SLOTS: Final = 64  # with 32 alone JbDA is seen 50 queries later (measured)
@@ -126,7 +126,8 @@ def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scale
         beside=blank(count, BESIDE),
         ends=blank(count, PARTNERS),
     )
-    _fold(ring, asked, scales, relations)
+    scratch = (np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32)), (np.empty(NEAREST, np.int64), room())
+    _fold(ring, (asked, by_client(asked.slot)), scales, relations, scratch)
     return relations
 
 
@@ -153,38 +154,39 @@ def scales(population: Population) -> Scales:
     return Scales(number(population, "r"), number(population, "udist"), len(coords), first)
 
 
-@compiled
-def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations) -> None:
-    ways = (np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32))
-    for row in range(asked.slot.shape[0]):
+@lean
+def _fold(ring: Ring, queries: Any, scales: Scales, out: Relations, scratch: Any) -> None:
+    """Take client after client, each one's queries in stream order: so its memory stays in the processor's cache."""
+    asked, order = queries
+    for row in order:
         if asked.has_input[row]:
-            _take(ring, (asked, row), scales, out, ways)
+            _take(ring, (asked, row), scales, out, scratch)
 
 
 @inlined
-def _take(ring: Ring, query: Any, scales: Scales, out: Relations, ways: Any) -> None:
-    asked, row = query
+def _take(ring: Ring, query: Any, scales: Scales, out: Relations, scratch: Any) -> None:
+    (asked, row), (ways, (nearest, sizes)) = query, scratch
     slot = asked.slot[row]
     near = search(ring, asked, row, ways)
-    _look_between(ring, asked, (scales.coords, ways[0]), out, row)
+    _look_between(ring, asked, (scales.coords, ways[0], nearest), out, row)
     radius = scales.r * asked.sc[row]
     out.dflip[row] = near.dflip
     out.dmin[row] = near.dmin
     if near.flip >= 0:
-        out.beside[row, BY_FLIP] = ring.name[slot, near.flip]
+        put(out.beside[row, BY_FLIP], ring.name[slot, near.flip])
     if near.anchor >= 0:
-        out.beside[row, BY_PARENT] = ring.name[slot, near.parent]
+        put(out.beside[row, BY_PARENT], ring.name[slot, near.parent])
         _step(ring, (asked, row), scales.coords, out, near.anchor)
         out.related[row] = near.ub < PARENT * scales.udist
     if near.anchor >= 0 and near.ub < scales.udist:
         parent = ring.c[slot, near.parent]
         out.lattice[row] = same_step(asked.c[row], parent, ring.step[slot], scales.numeric)
         if out.related[row]:
-            moves = moved(asked.c[row], parent, scales.coords, True)
-            out.tinted[row] = _tinted(ring, slot, brightness(moves))
+            moves = moved(asked.c[row], parent, (scales.coords, True), sizes)
+            out.tinted[row] = _tinted(ring, slot, brightness(moves, sizes))
             if scales.numeric > 0:
-                moves = moved(asked.c[row], parent, scales.coords, False)
-            out.lattice[row] |= constant_step(moves, parent, scales.numeric)
+                moves = moved(asked.c[row], parent, (scales.coords, False), sizes)
+            out.lattice[row] |= constant_step(moves, parent, scales.numeric, sizes)
     repeat = (near.dsame < radius or near.us < REPEAT * scales.udist) and not out.lattice[row]
     repeat = repeat and np.isnan(out.halfway[row])
     out.repeat[row] = repeat
@@ -213,14 +215,15 @@ def _tinted(ring: Ring, slot: int, tint: int) -> bool:
 @inlined
 def _look_between(ring: Ring, asked: Asked, sizes: Any, out: Relations, row: int) -> None:
     """Write the two remembered queries halfway between which the query lies, if there are any."""
-    coords, far = sizes
+    coords, far, nearest = sizes
     slot = asked.slot[row]
     held = (ring.z[slot], ring.c[slot], ring.label[slot], ring.ordinal[slot])
-    one, other, part = bracket(held, coords, far)
+    one, other, part = bracket(held, coords, (asked.z[row], far), nearest)
     if one >= 0:
         out.halfway[row] = part
         out.chained[row] = ring.middle[slot, one] or ring.middle[slot, other]
-        out.ends[row, 0], out.ends[row, 1] = ring.name[slot, one], ring.name[slot, other]
+        put(out.ends[row, 0], ring.name[slot, one])
+        put(out.ends[row, 1], ring.name[slot, other])
 
 
 @inlined
@@ -229,7 +232,7 @@ def _step(ring: Ring, query: Any, coords: int, out: Relations, anchor: int) -> N
     asked, row = query
     slot = asked.slot[row]
     out.base[row] = ring.ordinal[slot, anchor]
-    out.beside[row, BY_BASE] = ring.name[slot, anchor]
+    put(out.beside[row, BY_BASE], ring.name[slot, anchor])
     out.base_same[row] = ring.label[slot, anchor] == asked.label[row]
     changed = 0
     for place in range(coords):
@@ -251,11 +254,11 @@ def _remember(ring: Ring, asked: Asked, row: int) -> int:
         ring.z[slot, axis, place] = asked.z[row, axis]
     for axis in range(SCENE):
         ring.ux[slot, axis, place] = asked.ux[row, axis]
-    ring.c[slot, place] = asked.c[row]
+    put(ring.c[slot, place], asked.c[row])
     ring.label[slot, place] = asked.label[row]
     ring.ordinal[slot, place] = kept
     ring.granted[slot, place] = 0
-    ring.name[slot, place] = asked.name[row]
+    put(ring.name[slot, place], asked.name[row])
     ring.kept[slot] = kept + 1
     return int(place)
 
@@ -273,10 +276,10 @@ def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
         ring.z[slot, axis, to] = ring.z[slot, axis, place]
     for axis in range(SCENE):
         ring.ux[slot, axis, to] = ring.ux[slot, axis, place]
-    ring.c[slot, to] = ring.c[slot, place]
+    put(ring.c[slot, to], ring.c[slot, place])
     ring.label[slot, to] = ring.label[slot, place]
     ring.ordinal[slot, to] = ring.ordinal[slot, place]
     ring.granted[slot, to] = ring.granted[slot, place]
     ring.middle[slot, to] = ring.middle[slot, place]
     ring.ordinary[slot, to] = ring.ordinary[slot, place]
-    ring.name[slot, to] = ring.name[slot, place]
+    put(ring.name[slot, to], ring.name[slot, place])

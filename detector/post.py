@@ -1,7 +1,7 @@
 """Post: one model's clients, their standings and the verdicts that change them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -200,25 +200,31 @@ class Post:
 
     def changed(self) -> list[Snapshot]:
         """Return snapshots of the clients that changed, by slot."""
-        return [self._snapshot(slot) for slot in sorted(self.table.dirty)]
+        return self._snapshots(sorted(self.table.dirty))
 
     def everyone(self) -> list[Snapshot]:
         """Return snapshots of all clients in memory."""
-        return [self._snapshot(slot) for _, slot in self.table]
+        return self._snapshots([slot for _, slot in self.table])
 
-    def restore(self, held: Snapshot, changed: bool = False) -> int:
-        """Take a client back and return how many of its sections start as unknown.
+    def restore(self, held: Sequence[Snapshot], changed: bool = False) -> int:
+        """Take clients back and return how many of their sections start as unknown.
 
         Evidence gathered under another population is left behind. Raises BadSnapshot.
         """
-        slot = self.table.slot(held.client)
-        unknown = snapshot.unpack(self.table, slot, held.data, same_population=held.population == self.version)
-        self.table.tenants[slot] = held.tenant
+        slots = [self.table.slot(one.client) for one in held]
+        for slot, one in zip(slots, held, strict=True):
+            self.table.tenants[slot] = one.tenant
         if changed:
-            self.table.dirty.add(slot)
-        return unknown
+            self.table.dirty.update(slots)
+        packed = [snapshot.Held(slot, one.data, one.population == self.version)
+                  for slot, one in zip(slots, held, strict=True)]  # fmt: skip
+        return snapshot.unpack(self.table, packed)
 
-    def _snapshot(self, slot: int) -> Snapshot:
+    def _snapshots(self, slots: Sequence[int]) -> list[Snapshot]:
+        packed = snapshot.pack(self.table, slots)
+        return [self._snapshot(slot, data) for slot, data in zip(slots, packed, strict=True)]
+
+    def _snapshot(self, slot: int, data: bytes) -> Snapshot:
         head = self.table.head
         expires = int(head["expires"][slot])
         return Snapshot(
@@ -235,7 +241,7 @@ class Post:
             last=int(head["last"][slot]),
             population=self.version,
             policy=self.policy.version,
-            data=snapshot.pack(self.table, slot),
+            data=data,
         )
 
 

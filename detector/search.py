@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from detector.compiled import compiled, inlined, squares
+from detector.compiled import inlined, lean, squares
 
 
 class Nearby(NamedTuple):
@@ -35,7 +35,7 @@ def search(ring: Any, asked: Any, row: int, ways: Any) -> Nearby:
     return _nearest(ring.label[slot, :held], asked.label[row], far, scene)
 
 
-@compiled
+@lean
 def _nearest(labels: Any, label: int, far: Any, scene: Any) -> Nearby:
     """Find the nearest in one pass; of equals the first. The least ways so far are held beside their places."""
     flip, same, scene_same, anchor, parent = -1, -1, -1, -1, -1
@@ -66,6 +66,6 @@ def _nearest(labels: Any, label: int, far: Any, scene: Any) -> Nearby:
     )
 
 
-@compiled
+@lean
 def _root(square: Any) -> float:
     return np.float64(np.sqrt(square))

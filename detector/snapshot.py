@@ -6,65 +6,107 @@ The head is read by name, whatever version wrote it. A section of another versio
 unknown and is counted: an upgrade that changes one signal loses that signal's memory only.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import zstandard
 
 from detector.clients import HEAD, Section, Table
 
 VERSION: Final = 1
 LARGEST: Final = 1 << 22  # bytes that unpack() accepts: many times a slot
+LEVEL: Final = 1  # of zstd
+AT_ONCE: Final = 256  # slots turned from columns into bytes together: bounds scratch memory
 
 
 class BadSnapshot(ValueError):  # noqa: N818  # named for what it says to the operator
     """A snapshot that cannot be read; the message says what is wrong with it."""
 
 
-def pack(table: Table, slot: int) -> bytes:
-    """Return one client's slot as bytes."""
-    head = {field.name: table.head[field.name][slot].item() for field in HEAD}
-    sections = {section.name: [section.version, _bytes(table, slot, section)] for section in table.sections[1:]}
-    document = {"v": VERSION, "head": head, "sections": sections}
-    return zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(document))
+class Held(NamedTuple):
+    """A snapshot, and the slot that it goes to."""
+
+    slot: int
+    data: bytes
+    same_population: bool
 
 
-def unpack(table: Table, slot: int, data: bytes, same_population: bool) -> int:
-    """Read a slot from bytes and return how many sections start as unknown.
+def pack(table: Table, slots: Sequence[int]) -> Iterator[bytes]:
+    """Yield clients' slots as bytes, in the order given; column by column, for that is how they are held."""
+    squeeze = zstandard.ZstdCompressor(level=LEVEL)
+    for start in range(0, len(slots), AT_ONCE):
+        some = np.array(slots[start : start + AT_ONCE])
+        heads = [table.head[field.name][some].tolist() for field in HEAD]
+        parts = [_rows(table, some, section) for section in table.sections[1:]]
+        for head, rows in zip(zip(*heads, strict=True), zip(*parts, strict=True), strict=True):
+            document = {
+                "v": VERSION,
+                "head": {field.name: value for field, value in zip(HEAD, head, strict=True)},
+                "sections": {
+                    section.name: [section.version, row] for section, row in zip(table.sections[1:], rows, strict=True)
+                },
+            }
+            yield squeeze.compress(msgspec.msgpack.encode(document))
 
-    Seen through another population, only the head and the heard ids are taken. Raises BadSnapshot.
+
+def unpack(table: Table, held: Sequence[Held]) -> int:
+    """Read slots from bytes and return how many sections start as unknown.
+
+    Of what was seen through another population, only the head and the heard ids are taken. Raises BadSnapshot.
     """
-    try:
-        raw = zstandard.ZstdDecompressor().decompress(data, max_output_size=LARGEST)
-        document = msgspec.msgpack.decode(raw)
-        head, sections = document["head"], document["sections"]
-    except (zstandard.ZstdError, msgspec.MsgspecError, KeyError, TypeError) as error:
-        raise BadSnapshot(f"snapshot: not a client's snapshot ({error})") from error
-    for field in HEAD:
-        table.head[field.name][slot] = head.get(field.name, field.initial)
-    unknown = sum(_take(table, slot, section, sections) for section in table.sections[1:])
-    table.head["unknown"][slot] += unknown
-    if not same_population:
-        table.forget(slot)
+    unknown = 0
+    for start in range(0, len(held), AT_ONCE):
+        some = held[start : start + AT_ONCE]
+        slots, documents = np.array([one.slot for one in some]), [_document(one.data) for one in some]
+        for field in HEAD:
+            column = table.head[field.name]
+            values = [document["head"].get(field.name, field.initial) for document in documents]
+            column[slots] = np.array(values, column.dtype)
+        for section in table.sections[1:]:
+            unknown += _take(table, slots, section, [document["sections"] for document in documents])
+        for one in some:
+            if not one.same_population:
+                table.forget(one.slot)
     return unknown
 
 
-def _bytes(table: Table, slot: int, section: Section) -> bytes:
-    row = np.zeros((), section.dtype)
-    for field in section.fields:
-        row[field.name] = table.columns[section.name][field.name][slot]
-    return row.tobytes()
+def _document(data: bytes) -> Any:
+    try:
+        document = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data, max_output_size=LARGEST))
+        document["head"], document["sections"]
+    except (zstandard.ZstdError, msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise BadSnapshot(f"snapshot: not a client's snapshot ({error})") from error
+    return document
 
 
-def _take(table: Table, slot: int, section: Section, sections: Mapping[str, Any]) -> bool:
-    """Read one section; tell whether it is there in another version, and so starts as unknown."""
-    version, data = sections.get(section.name, (None, b""))
-    if version != section.version or len(data) != section.dtype.itemsize:
-        table.clear(slot, section)
-        return section.name in sections
-    row = np.frombuffer(data, section.dtype)[0]
+def _rows(table: Table, slots: npt.NDArray[np.intp], section: Section) -> list[bytes]:
+    """Return one section of each slot."""
+    rows = np.zeros(len(slots), section.dtype)
     for field in section.fields:
-        table.columns[section.name][field.name][slot] = row[field.name]
-    return False
+        rows[field.name] = table.columns[section.name][field.name][slots]
+    whole, size = rows.tobytes(), section.dtype.itemsize
+    return [whole[at * size : (at + 1) * size] for at in range(len(slots))]
+
+
+def _take(
+    table: Table, slots: npt.NDArray[np.intp], section: Section, written: Sequence[Mapping[str, tuple[int, bytes]]]
+) -> int:
+    """Read one section of each slot; return how many are there in another version, and so start as unknown."""
+    dtype, unknown = section.dtype, 0
+    known, rows = [], []
+    for slot, sections in zip(slots.tolist(), written, strict=True):
+        version, data = sections.get(section.name, (None, b""))
+        if version == section.version and len(data) == dtype.itemsize:
+            known.append(slot)
+            rows.append(data)
+        else:
+            table.clear(slot, section)
+            unknown += section.name in sections
+            table.head["unknown"][slot] += section.name in sections
+    values = np.frombuffer(b"".join(rows), dtype)
+    for field in section.fields:
+        table.columns[section.name][field.name][known] = values[field.name]
+    return unknown

@@ -6,11 +6,13 @@ change of brightness in one direction. Inputs of few grey levels differ by one s
 values lie on that grid.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from detector.compiled import compiled
+from detector.compiled import lean
+from detector.geometry import COORDS
 
 DIFFERENT: Final = 3  # thousandths: smaller differences are rounding
 FULL: Final = 1_000  # thousandths of an image's range
@@ -29,40 +31,64 @@ NUMERIC_MODAL: Final = 0.75
 COLUMNS_MIN: Final = 4  # columns that must move alike: an analysis varies one or two, and small whole numbers recur
 ALIKE: Final = 0.02  # of a size: a thief estimates the scale that we learnt
 MOST: Final = 32_767  # int16
+COUNTED: Final = 2_047  # sizes up to it are counted, larger ones compared with each other
 BOTH: Final = (0.1, 0.9)  # share of upward steps among those of the modal size
 
 
-@compiled
-def moved(child: Any, parent: Any, coords: int, image: bool) -> Any:
-    """Return how i2[64] `child` departs from `parent`: see `_summed`."""
-    return _summed(_steps(child, parent, coords, image))
+class Room(NamedTuple):
+    """Room to work in."""
+
+    steps: npt.NDArray[np.int32]  # [64] how far each coordinate moved; 0 for an image's pixel at an end: it was clipped
+    sizes: npt.NDArray[np.int32]  # [64] of those steps that are no rounding
+    counts: npt.NDArray[np.int16]  # zeros, for each size up to COUNTED
 
 
-@compiled
-def constant_step(moves: Any, parent: Any, numeric: int) -> bool:
-    """Tell whether the moves from `parent` are sign noise; `numeric` first coordinates are a table's numbers."""
-    steps = moves[0]
-    if _sign_noise(moves, parent, (max(CHANGED_MIN, SHARE * steps.shape[0]), MODAL), True):
+def room() -> Room:
+    """Return room to work in."""
+    return Room(np.empty(COORDS, np.int32), np.empty(COORDS, np.int32), np.zeros(COUNTED + 1, np.int16))
+
+
+@lean
+def moved(child: Any, parent: Any, kind: tuple[int, bool], room: Any) -> tuple[int, int, int, int]:
+    """Look how i2[64] `child` departs from `parent`; `kind`: coordinates in use, whether an image.
+
+    Returns the moves: how many steps `room` now has, how many of them are no rounding, the commonest size of these,
+    and how many have it. They hold until `room` is used again.
+    """
+    coords, image = kind
+    for place in range(coords):
+        cut = image and not 0 < child[place] < FULL
+        room.steps[place] = 0 if cut else np.int32(child[place]) - np.int32(parent[place])
+    return _summed(coords, room)
+
+
+@lean
+def constant_step(moves: Any, parent: Any, numeric: int, room: Any) -> bool:
+    """Tell whether the moves from `parent` are sign noise; `numeric` first coordinates are a table's numbers.
+
+    The moves are void after it.
+    """
+    if _sign_noise(moves, parent, (max(CHANGED_MIN, SHARE * moves[0]), MODAL, True), room):
         return True
     if numeric < NUMERIC_MIN:
         return False
-    shares = (max(NUMERIC_MIN, NUMERIC_SHARE * numeric), NUMERIC_MODAL)
-    return _sign_noise(_summed(steps[:numeric]), parent, shares, False)
+    shares = (max(NUMERIC_MIN, NUMERIC_SHARE * numeric), NUMERIC_MODAL, False)
+    return _sign_noise(_summed(numeric, room), parent, shares, room)
 
 
-@compiled
-def brightness(moves: Any) -> int:
+@lean
+def brightness(moves: Any, room: Any) -> int:
     """Return by how much (thousandths, signed) an image got evenly brighter or darker; 0: it did not."""
-    steps, size, mode, at_mode = moves
-    if size.shape[0] < TINTED_MIN or mode < STEP_MIN or at_mode <= NUMERIC_MODAL * size.shape[0]:
+    coords, different, mode, at_mode = moves
+    if different < TINTED_MIN or mode < STEP_MIN or at_mode <= NUMERIC_MODAL * different:
         return 0
-    up = _upward(steps, mode)
+    up = _upward(room.steps[:coords], mode)
     if BOTH[0] <= up / at_mode <= BOTH[1]:
         return 0
     return int(mode if up > 0 else -mode)
 
 
-@compiled
+@lean
 def same_step(child: Any, parent: Any, last: Any, numeric: int) -> bool:
     """Tell whether a table's numeric columns moved from the parent by as much, each, as before, some the other way.
 
@@ -86,38 +112,30 @@ def same_step(child: Any, parent: Any, last: Any, numeric: int) -> bool:
     return alike >= max(COLUMNS_MIN, NUMERIC_MODAL * changed) and 0 < turned < alike
 
 
-@compiled
-def _sign_noise(moves: Any, parent: Any, shares: tuple[float, float], or_multiples: bool) -> bool:
-    steps, size, mode, at_mode = moves
-    least, share = shares
-    if size.shape[0] < least or mode < STEP_MIN or at_mode < NUMERIC_MIN:
+@lean
+def _sign_noise(moves: Any, parent: Any, shares: tuple[float, float, bool], room: Any) -> bool:
+    (coords, different, mode, at_mode), (least, share, or_multiples) = moves, shares
+    if different < least or mode < STEP_MIN or at_mode < NUMERIC_MIN:
         return False
-    if not BOTH[0] <= _upward(steps, mode) / at_mode <= BOTH[1]:
+    if not BOTH[0] <= _upward(room.steps[:coords], mode) / at_mode <= BOTH[1]:
         return False
-    if at_mode > share * size.shape[0] or (or_multiples and _multiples(size, mode) > share * size.shape[0]):
-        return not _on_grid(parent[: steps.shape[0]], mode)
+    if at_mode > share * different or (or_multiples and _multiples(room.sizes[:different], mode) > share * different):
+        return not _on_grid(parent[:coords], mode)
     return False
 
 
-@compiled
-def _summed(steps: Any) -> Any:
-    """Return the steps, the sizes of those that are no rounding, the commonest size and how many have it."""
-    size = _different(steps)
-    mode, at_mode = _modal(size)
-    return steps, size, mode, at_mode
+@lean
+def _summed(coords: int, room: Any) -> tuple[int, int, int, int]:
+    different = 0
+    for step in room.steps[:coords]:
+        if abs(step) > DIFFERENT:
+            room.sizes[different] = abs(step)
+            different += 1
+    mode, at_mode = _modal(room.sizes[:different], room.counts)
+    return coords, different, mode, at_mode
 
 
-@compiled
-def _steps(child: Any, parent: Any, coords: int, image: bool) -> Any:
-    """Return how far each coordinate moved, i4[coords]; 0 for an image's pixel at an end: its step was clipped."""
-    steps = np.empty(coords, np.int32)
-    for place in range(coords):
-        cut = image and not 0 < child[place] < FULL
-        steps[place] = 0 if cut else np.int32(child[place]) - np.int32(parent[place])
-    return steps
-
-
-@compiled
+@lean
 def _upward(steps: Any, mode: int) -> int:
     """Return how many steps of the commonest size go up."""
     up = 0
@@ -126,7 +144,7 @@ def _upward(steps: Any, mode: int) -> int:
     return up
 
 
-@compiled
+@lean
 def _multiples(size: Any, mode: int) -> int:
     """Return how many sizes are odd multiples of one step: a walk of several steps of one size, some of them back.
 
@@ -145,11 +163,12 @@ def _multiples(size: Any, mode: int) -> int:
     return most
 
 
-@compiled
+@lean
 def _on_grid(parent: Any, mode: int) -> bool:
     """Tell whether the parent's own values between the ends lie on a grid of that size: then every difference does."""
-    low, high = parent.min(), parent.max()
-    between, on = 0, 0
+    low, high, between, on = parent[0], parent[0], 0, 0
+    for value in parent:
+        low, high = min(low, value), max(high, value)
     for value in parent:
         if low + DIFFERENT < value < high - DIFFERENT:
             between += 1
@@ -158,23 +177,34 @@ def _on_grid(parent: Any, mode: int) -> bool:
     return between >= GRID_MIN and on >= GRID_SHARE * between
 
 
-@compiled
-def _different(steps: Any) -> Any:
-    """Return the sizes of the differences that are no rounding."""
-    size, count = np.empty(steps.shape[0], np.int32), 0
-    for step in steps:
-        if abs(step) > DIFFERENT:
-            size[count] = abs(step)
-            count += 1
-    return size[:count]
-
-
-@compiled
-def _modal(size: Any) -> tuple[int, int]:
+@lean
+def _modal(size: Any, counts: Any) -> tuple[int, int]:
     """Return the commonest size, of equals the smallest, and how many have it within a bin to either side.
 
-    All are compared with all, several at once: that takes less time than to sort them.
+    `counts` holds zeros, before and after. Sizes beyond it are few: an image's range is 1,000.
     """
+    largest = 0
+    for value in size:
+        largest = max(largest, value)
+    if largest + BIN >= counts.shape[0]:
+        return _modal_compared(size)
+    for value in size:
+        counts[value] += 1
+    mode, most = 0, 0
+    for value in size:
+        alike = 0
+        for near in range(value - BIN, value + BIN + 1):
+            alike += counts[near]
+        if alike > most or (alike == most and value < mode):
+            mode, most = value, alike
+    for value in size:
+        counts[value] = 0
+    return mode, most
+
+
+@lean
+def _modal_compared(size: Any) -> tuple[int, int]:
+    """Return the same, all compared with all."""
     mode, most = 0, 0
     for at in range(size.shape[0]):
         value, alike = size[at], 0

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detector.compiled import compiled
+from detector.compiled import lean
 from detector.geometry import SKETCH
 from detector.signals.base import Columns, Field
 
@@ -89,7 +89,7 @@ def closings(columns: Columns, slot: npt.NDArray[np.int64]) -> npt.NDArray[np.in
     return out
 
 
-@compiled
+@lean
 def _closings(filled: Any, slot: Any, window: int, out: Any) -> None:
     closed = 0
     for row in range(slot.shape[0]):
@@ -117,7 +117,7 @@ def cut(columns: Columns, windows: npt.NDArray[np.int64], seen: Seen, tally: Tal
     return Cut(**{name: column[:closed] for name, column in out._asdict().items()})
 
 
-@compiled
+@lean
 def _fold(held: Open, windows: Any, seen: Seen, tally: Tally, out: Cut) -> int:
     closed = 0
     for row in range(seen.slot.shape[0]):
@@ -135,7 +135,7 @@ def _fold(held: Open, windows: Any, seen: Seen, tally: Tally, out: Cut) -> int:
     return closed
 
 
-@compiled
+@lean
 def _add(held: Open, seen: Seen, row: int) -> None:
     slot = seen.slot[row]
     place = held.filled[slot]
@@ -154,7 +154,7 @@ def _add(held: Open, seen: Seen, row: int) -> None:
         held.square[slot] += value * value
 
 
-@compiled
+@lean
 def _close(held: Open, slot: int, tally: Tally, out: Cut, at: int) -> None:
     moved = _moved(held, slot)
     for event in range(tally.moving.shape[0]):
@@ -170,7 +170,7 @@ def _close(held: Open, slot: int, tally: Tally, out: Cut, at: int) -> None:
     held.margin[slot], held.margins[slot], held.filled[slot] = 0.0, 0, 0
 
 
-@compiled
+@lean
 def _moved(held: Open, slot: int) -> bool:
     """Tell whether the mean input moved on since the window before; then begin the next window's sums."""
     count = held.inputs[slot]
@@ -189,7 +189,7 @@ def _moved(held: Open, slot: int) -> bool:
     return bool(moved)
 
 
-@compiled
+@lean
 def _entropy(values: Any) -> float:
     """Return the entropy of the known values over that of as many different ones, 0..1; NaN when few are known."""
     known, total = 0, 0.0

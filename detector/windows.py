@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from detector import examples, features, leakage, memory, names, window_fold
 from detector.clients import IDS, Table
-from detector.compiled import compiled
+from detector.compiled import lean
 from detector.examples import Waiting
 from detector.features import Features
 from detector.names import Names
@@ -223,7 +223,7 @@ def _nothing() -> Closed:
     return Closed(none, none, none, none, counts, counts, np.zeros((0, len(ROW)), np.float32), np.zeros(0))
 
 
-@compiled
+@lean
 def _count(columns: Any, batch: Any, out: Any) -> None:
     queries, scores, last, ids, places = columns
     slots, time, asked, scored = batch
@@ -240,7 +240,7 @@ def _count(columns: Any, batch: Any, out: Any) -> None:
             fresh[row] = True
 
 
-@compiled
+@lean
 def _heard(ids: Any, asked: Any, count: int) -> bool:
     found = False
     for place in range(min(count, IDS)):

@@ -157,7 +157,13 @@ def _taught(sides: _Sides, part: Rows) -> float:
     flags, never = np.ones(count, np.bool_), np.full(count, -1, np.int64)
     seen = sides.teach.seen
     told = leakage.Seen(
-        slot, sides.teach.label[part], flags, ~flags, memory.scene(seen.ux[part]), seen.cell[part], never
+        slot=slot,
+        label=sides.teach.label[part],
+        has_input=flags,
+        repeat=~flags,
+        ux=memory.scene(seen.ux[part]),
+        cell=seen.cell[part],
+        closing=never,
     )
     leakage.follow(table.columns["leakage"], sides.points, told)
     known = leakage.known(table.columns["leakage"], sides.points, int(slot[0]))

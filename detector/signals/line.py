@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from detector.brackets import HALFWAY, MIDDLE, WITHIN, differ, on_line
-from detector.compiled import compiled, inlined, squares
+from detector.compiled import by_client, inlined, lean, put, squares
 from detector.geometry import COORDS, SKETCH
 from detector.names import NUMBER, WIDTH
 from detector.population import Population
@@ -40,8 +40,8 @@ def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[
     found = np.zeros((3, len(batch)), np.bool_)
     coords = len(population.arrays.get("coords", ()))
     remembered = ~np.isnan(batch.halfway)
-    asked = (batch.slot, batch.has_input, batch.label, batch.z, batch.c, batch.name, remembered)
-    _lines(held, asked, (radius, coords), (found, batch.ends, batch.part))
+    asked = (by_client(batch.slot), batch.slot, batch.has_input, batch.label, batch.z, batch.c, batch.name, remembered)
+    _lines(held, asked, (radius, coords), (found, batch.ends, batch.part), np.zeros(RAW, np.float32))
     batch.part[remembered & np.isnan(batch.part)] = HALFWAY
     found[0] |= remembered
     found[2] |= batch.chained
@@ -50,13 +50,12 @@ def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[
     return [(hit, trial) for hit in found]
 
 
-@compiled
-def _lines(held: Any, batch: Any, sizes: Any, found: Any) -> None:
-    slots, has_input, labels, z, c, name, remembered = batch
+@lean
+def _lines(held: Any, batch: Any, sizes: Any, found: Any, square: Any) -> None:
+    order, slots, has_input, labels, z, c, name, remembered = batch
     radius, coords = sizes
     hits, ends, part = found
-    square = np.zeros(RAW, np.float32)
-    for row in range(slots.shape[0]):
+    for row in order:
         slot = slots[row]
         if not has_input[row] or labels[row] < 0:
             continue
@@ -65,12 +64,12 @@ def _lines(held: Any, batch: Any, sizes: Any, found: Any) -> None:
         place = held.asked[slot] % RAW
         for axis in range(SKETCH):
             held.z[slot, axis, place] = z[row, axis]
-        held.c[slot, place] = c[row]
+        put(held.c[slot, place], c[row])
         held.label[slot, place] = labels[row]
-        held.name[slot, place] = name[row]
+        put(held.name[slot, place], name[row])
         held.middle[slot, place] = middle or remembered[row]
-        held.apart[slot, place] = square
-        held.apart[slot, :, place] = square
+        put(held.apart[slot, place], square)
+        put(held.apart[slot, :, place], square)
         held.asked[slot] += 1
 
 
@@ -100,11 +99,12 @@ def _tell(one: Any, other: Any, part: float, found: Any) -> None:
     """Write the ends between which the query lies nearest to halfway."""
     _, ends, best = found
     if np.isnan(best[0]) or abs(part - HALFWAY) < abs(best[0] - HALFWAY):
-        ends[0], ends[1] = one, other
+        put(ends[0], one)
+        put(ends[1], other)
         best[0] = part
 
 
-@compiled
+@lean
 def _judge(one: Any, other: Any, sizes: Any, found: Any) -> float:
     """Return how far along from `one` to `other` the query lies, 0..1; -1 where this is no line."""
     square, square_other, radius, coords = sizes

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from detector.compiled import compiled
+from detector.compiled import lean, put
 from detector.geometry import NEAR, SKETCH
 from detector.population import Population
 from detector.signals.base import (
@@ -40,7 +40,7 @@ def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[
     return [(hit, batch.has_input)]
 
 
-@compiled
+@lean
 def _steps(held: Any, slots: Any, steps: Any, hit: Any) -> None:
     """Compare each small step with the client's small step before it, if both start at one base."""
     bases, directions = held
@@ -52,10 +52,10 @@ def _steps(held: Any, slots: Any, steps: Any, hit: Any) -> None:
         if bases[slot] == base[row]:
             hit[row] = abs(_cosine(directions[slot], step[row])) < NEW
         bases[slot] = base[row]
-        directions[slot] = step[row]
+        put(directions[slot], step[row])
 
 
-@compiled
+@lean
 def _cosine(one: Any, other: Any) -> float:
     dot, square, square_other = 0.0, 0.0, 0.0
     for axis in range(SKETCH):

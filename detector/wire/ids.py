@@ -1,13 +1,13 @@
 """Ids and labels as numbers: 16 bytes of any id, a class code of any label."""
 
 import hashlib
+from contextlib import suppress
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TO_BASE32 = str.maketrans(
     CROCKFORD + CROCKFORD.lower()[10:], "0123456789abcdefghijklmnopqrstuv" + "abcdefghijklmnopqrstuv"
 )
 _ULID_CHARS = frozenset(CROCKFORD + CROCKFORD.lower())
-_HEX = frozenset("0123456789abcdefABCDEF")
 _ULID_LENGTH = 26
 _UUID_LENGTH = 36
 _UUID_HEX_LENGTH = 32
@@ -23,8 +23,9 @@ def id_bytes(text: str) -> bytes:
         text_hex = text.replace("-", "")
     else:
         text_hex = text
-    if len(text_hex) == _UUID_HEX_LENGTH and _HEX.issuperset(text_hex):
-        return bytes.fromhex(text_hex)
+    if len(text_hex) == _UUID_HEX_LENGTH and text_hex.isalnum():  # fromhex would skip spaces
+        with suppress(ValueError):
+            return bytes.fromhex(text_hex)
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 

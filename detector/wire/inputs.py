@@ -40,20 +40,28 @@ def check_shape(stated: Sequence[int], dtype: str, shape: Shape | None) -> int:
 def from_inputs(inputs: Sequence[Input | list[Any] | None], shape: Shape | None) -> tuple[list[Block], dict[int, str]]:
     """Return the inputs in blocks, and the reason of each row whose input is unreadable."""
     faults: dict[int, str] = {}
-    alike: dict[tuple[str, int], list[tuple[int, bytes]]] = {}
+    alike: dict[tuple[str, int], tuple[list[int], list[bytes]]] = {}
+    usual: list[int] | None = None  # what the last readable tensor stated: most state the same
+    usual_dtype, size, rows, parts = "", -1, [0], [b""]
     for row, given in enumerate(inputs):
         if given is None:
+            continue
+        if isinstance(given, Input) and len(given.data) == size and given.dtype == usual_dtype and given.shape == usual:
+            rows.append(row)
+            parts.append(given.data)
             continue
         try:
             dtype, data = _tensor(given, shape) if isinstance(given, Input) else _listed(given, shape)
         except Fault as fault:
             faults[row] = str(fault)
-        else:
-            alike.setdefault((dtype, len(data)), []).append((row, data))
+            continue
+        rows, parts = alike.setdefault((dtype, len(data)), ([], []))
+        rows.append(row)
+        parts.append(data)
+        usual, usual_dtype, size = (given.shape, dtype, len(data)) if isinstance(given, Input) else (None, "", -1)
     blocks = []
-    for (dtype, _), rows in alike.items():
-        data = b"".join([data for _, data in rows])
-        block = to_block(np.array([row for row, _ in rows]), data, dtype)
+    for (dtype, _), (rows, parts) in alike.items():
+        block = to_block(np.array(rows), b"".join(parts), dtype)
         faults.update(not_finite(block))
         blocks.append(block)
     return blocks, faults

@@ -1,7 +1,7 @@
 """The JSON form of the query record: one prediction each; columns after the records are parsed."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -42,7 +42,7 @@ class _Json(msgspec.Struct, frozen=True, gc=False, tag_field="v", tag=1):
     status: int | None = None
 
 
-class _Row(NamedTuple):
+class _Row(msgspec.Struct, gc=False):
     at: int  # in the batch of raw records
     raw: RawRecord
     json: _Json
@@ -100,7 +100,8 @@ def _read(index: int, raw: RawRecord, limit: int) -> _Row:
     value = usable(raw, limit)
     json = parse(value)
     client_name(json.client)
-    tenant_name(json.tenant)
+    if json.tenant:
+        tenant_name(json.tenant)
     model_name(json.model)
     try:
         time = parse_time(json.time)

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks import profile
+from benchmarks import profile, world
 from detector import windows
 from detector.signals import SIGNALS
 
@@ -37,13 +37,13 @@ def test_stages_are_the_detectors_own_and_put_back() -> None:
 @pytest.mark.parametrize(("numbers", "shape"), [(9, (9,)), (64, (8, 8)), (784, (28, 28)), (3_072, (32, 32, 3))])
 def test_made_up_clients(numbers: int, shape: tuple[int, ...]) -> None:
     """Inputs have the shape that was asked for, and answers of all classes."""
-    world = profile.World(np.random.default_rng(1), numbers)
-    asked = world.asked("client", 20, 600, thieves=False)
+    made = world.World(np.random.default_rng(1), numbers)
+    asked = made.asked("client", 20, 600, thieves=False)
 
-    assert world.shape == shape
+    assert made.shape == shape
     assert asked.input is not None
     assert asked.input.shape == (600, numbers)
-    assert len(np.unique(asked.label)) == profile.CLASSES
+    assert len(np.unique(asked.label)) == world.CLASSES
 
 
 def _work(seconds: float) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detector.brackets import bracket
+from detector.brackets import NEAREST, bracket
 from detector.geometry import COORDS, SKETCH
 
 SLOTS = 64
@@ -16,7 +16,9 @@ ORDINAL = np.arange(SLOTS)
 
 def _found(query: np.ndarray, label: np.ndarray = LABEL, c: np.ndarray = C, ordinal: np.ndarray = ORDINAL) -> set[int]:
     far = np.square(Z - query[:, None]).sum(0).astype(np.float32)
-    one, other, part = bracket((Z, c, label, ordinal), COORDS, far)
+    one, other, part = bracket(
+        (Z, c, label, ordinal), COORDS, (query.astype(np.float32), far), np.empty(NEAREST, np.int64)
+    )
     assert (one < 0) == np.isnan(part)
     return set() if one < 0 else {one, other}
 

@@ -26,9 +26,9 @@ def _table() -> Table:
 def test_round_trip() -> None:
     """A slot that was read from bytes gives the same bytes."""
     table, data = _table(), _held()
-    snapshot.unpack(table, 0, data, same_population=True)
+    snapshot.unpack(table, [snapshot.Held(0, data, True)])
 
-    assert snapshot.pack(table, 0) == data
+    assert list(snapshot.pack(table, [0])) == [data]
     assert len(data) < 48 * 1024
 
 
@@ -38,7 +38,8 @@ def test_an_upgraded_signal_starts_as_unknown() -> None:
     document["sections"]["line"][0] += 1
     document["head"]["of a later version"] = 1
     table = _table()
-    unknown = snapshot.unpack(table, 0, zstandard.compress(msgspec.msgpack.encode(document)), same_population=True)
+    data = zstandard.compress(msgspec.msgpack.encode(document))
+    unknown = snapshot.unpack(table, [snapshot.Held(0, data, True)])
 
     assert unknown == 1
     assert table.columns["line"]["peak"][0] == 0.0
@@ -51,7 +52,7 @@ def test_an_upgraded_signal_starts_as_unknown() -> None:
 def test_another_population_keeps_the_head_only() -> None:
     """What was seen through another population is left behind; standing, serial and counts stay."""
     table = _table()
-    snapshot.unpack(table, 0, _held(), same_population=False)
+    snapshot.unpack(table, [snapshot.Held(0, _held(), False)])
 
     assert (table.head["standing"][0], table.head["queries"][0]) == (3, 40)
     assert table.columns["memory"]["kept"][0] == 0
@@ -62,4 +63,4 @@ def test_another_population_keeps_the_head_only() -> None:
 def test_damaged_bytes_are_refused(data: bytes) -> None:
     """Bytes that are no snapshot raise the one error that says so."""
     with pytest.raises(snapshot.BadSnapshot, match="snapshot"):
-        snapshot.unpack(_table(), 0, data, same_population=True)
+        snapshot.unpack(_table(), [snapshot.Held(0, data, True)])

@@ -5,13 +5,14 @@ import numpy.typing as npt
 import pytest
 
 from detector.geometry import COORDS
-from detector.steps import brightness, constant_step, moved, same_step
+from detector.steps import brightness, constant_step, moved, room, same_step
 
 Coords = npt.NDArray[np.int16]
 RNG = np.random.default_rng(5)
 GREY = RNG.integers(300, 700, COORDS).astype(np.int16)  # thousandths: a natural image has all values
 NOISE = RNG.normal(0, 60, COORDS).round().astype(np.int16)
 WALK = (50 * RNG.choice([-5, -3, -1, 1, 3, 5], COORDS)).astype(np.int16)  # five steps, some of them back
+ROOM = room()
 SIGNS = RNG.choice([-1, 1], COORDS).astype(np.int16)
 
 
@@ -34,7 +35,7 @@ def _each(*steps: int) -> Coords:
 )
 def test_constant_steps(steps: Coords, synthetic: bool) -> None:
     """Sign noise of one size, or a walk of steps of one size, is seen."""
-    assert constant_step(moved(GREY + steps, GREY, COORDS, True), GREY, 0) == synthetic
+    assert constant_step(moved(GREY + steps, GREY, (COORDS, True), ROOM), GREY, 0, ROOM) == synthetic
 
 
 def test_clipped_pixels_do_not_hide_a_step() -> None:
@@ -42,22 +43,22 @@ def test_clipped_pixels_do_not_hide_a_step() -> None:
     parent = np.where(np.arange(COORDS) % 2 == 0, 50, GREY).astype(np.int16)
     child = np.clip(parent + 100 * SIGNS, 0, 1_000).astype(np.int16)
 
-    assert constant_step(moved(child, parent, COORDS, True), parent, 0)
+    assert constant_step(moved(child, parent, (COORDS, True), ROOM), parent, 0, ROOM)
 
 
 def test_few_grey_levels_are_no_step() -> None:
     """Two frames of eight grey levels differ by one level in both directions, as their own values do."""
     parent = (125 * RNG.integers(1, 7, COORDS)).astype(np.int16)
 
-    assert not constant_step(moved(parent + 125 * SIGNS, parent, COORDS, True), parent, 0)
+    assert not constant_step(moved(parent + 125 * SIGNS, parent, (COORDS, True), ROOM), parent, 0, ROOM)
 
 
 def test_even_brightness_is_told_with_its_size_and_sign() -> None:
     """A shift of all coordinates is told; noise and sign noise are not."""
-    assert brightness(moved(GREY + np.int16(120), GREY, COORDS, True)) == 120
-    assert brightness(moved(GREY - np.int16(120), GREY, COORDS, True)) == -120
-    assert brightness(moved(GREY + NOISE, GREY, COORDS, True)) == 0
-    assert brightness(moved(GREY + 120 * SIGNS, GREY, COORDS, True)) == 0
+    assert brightness(moved(GREY + np.int16(120), GREY, (COORDS, True), ROOM), ROOM) == 120
+    assert brightness(moved(GREY - np.int16(120), GREY, (COORDS, True), ROOM), ROOM) == -120
+    assert brightness(moved(GREY + NOISE, GREY, (COORDS, True), ROOM), ROOM) == 0
+    assert brightness(moved(GREY + 120 * SIGNS, GREY, (COORDS, True), ROOM), ROOM) == 0
 
 
 def test_a_table_thiefs_step_has_a_size_of_its_own_in_each_column() -> None:
