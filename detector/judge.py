@@ -25,9 +25,9 @@ _WATCHED: Final = PUSHES.index(Push.WATCH)
 _SPENT: Final = PUSHES.index(Push.BUDGET)
 _LN2: Final = float(np.log(2.0))
 _FACTOR_MAX: Final = 3.0
-"""Times a ceiling's odds that a client far older than the population's must show lately. A new honest kind whose events
-come a little above the ceilings passes any bound in time: with odds up to 1.8 times theirs after thousands of queries,
-where pool thieves show 3 times and more (docs/decisions/0017)."""
+"""Times a ceiling's odds that a client must show lately. A new honest kind whose events come a little above the
+ceilings passes any bound in time: with odds up to 2.6 times theirs, where pool thieves show 3 times and more
+(docs/decisions/0017 and 0022). Of mechanisms it is asked only of clients older than the population's."""
 _STARTS: Final = np.array([SPANS[kind][1] for kind in KINDS])
 _STOPS: Final = np.array([SPANS[kind][2] for kind in KINDS])
 _GROUPS: Final = [signal.events[0].group for signal in SIGNALS]
@@ -193,10 +193,12 @@ def _weigh(state: _State, rules: _Rules, slot: int, hits: Any, trials: Any) -> N
 def _frequent(state: _State, rules: _Rules, slot: int, kind: int) -> bool:
     """Tell whether hits of the kind's strongest event have lately been frequent enough for a block to rest on.
 
-    A ceiling is known for lives as long as the population's. Beyond them the odds of a hit must be more and more times
-    the ceiling's, _FACTOR_MAX times from twice that age on.
+    The odds of a hit must be _FACTOR_MAX times the ceiling's. Of mechanisms, which honest clients hardly show, more
+    than the ceiling is asked only beyond lives as long as the population's, and all of it from twice that age on.
     """
-    factor = min(2.0 * state.age[slot] / rules.oldest - 1.0, _FACTOR_MAX)
+    factor = _FACTOR_MAX
+    if _MECHANISM[kind]:
+        factor = min(2.0 * state.age[slot] / rules.oldest - 1.0, _FACTOR_MAX)
     if factor <= 1.0:
         return True
     strongest, top = _STARTS[kind], -np.inf

@@ -65,16 +65,16 @@ def _followed(judge: Judge, table: Table, slot: int, closed: Closed) -> tuple[in
     return first.get(Push.SUSPECT), first.get(Push.CONFIRM)
 
 
-@pytest.mark.parametrize("rate", [0.26, 0.29, 0.31])  # odds 1.4 to 1.8 times the ceiling's
-def test_a_little_above_the_ceilings_for_long_is_no_theft(rate: float) -> None:
-    """Evidence passes any bound in time; a block would rest on ceilings that nobody knows at that age."""
-    suspected, confirmed = judged(np.full(375, rate), 6)  # new inputs are a third of what a stress tester asks
+@pytest.mark.parametrize(("rate", "windows"), [(0.26, 375), (0.31, 375), (0.39, 60)])  # odds 1.4 to 2.6 times theirs
+def test_a_little_above_the_ceilings_for_long_is_no_theft(rate: float, windows: int) -> None:
+    """Evidence passes any bound in time; a block would rest on ceilings that not every honest kind keeps."""
+    suspected, confirmed = judged(np.full(windows, rate), 6)  # new inputs are a third of what a stress tester asks
     assert suspected is not None
     assert confirmed is None
 
 
 def test_blatant_from_the_start_is_blocked_as_before() -> None:
-    """Within the ages that the population knows nothing changes."""
+    """At sixteen times the ceiling's odds nothing holds a block up."""
     assert judged(np.full(30, 0.8))[1] == 0
 
 
