@@ -3,10 +3,8 @@
 import asyncio
 import functools
 import ipaddress
-import queue
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from consumers.channels.bounded import within
 from consumers.channels.outcome import Delivered, Gone, Outcome, Retry
 
 RESOLVE_SECONDS = 5.0  # for the name
@@ -71,24 +70,14 @@ def _within(address: ipaddress.IPv6Address) -> Address | None:
 
 def resolve(host: str, port: int) -> str:
     """Return the first address of a name. Raises OSError, also after RESOLVE_SECONDS: the resolver has no limit."""
-    answers: queue.SimpleQueue[str | OSError] = queue.SimpleQueue()
 
-    def ask() -> None:
-        try:
-            answers.put(str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]))
-        except OSError as error:
-            answers.put(error)
-        except UnicodeError:  # a part of the name is longer than names may be
-            answers.put(OSError("no such name"))
+    def ask() -> str:
+        return str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
 
-    threading.Thread(target=ask, name="resolve", daemon=True).start()
     try:
-        answer = answers.get(timeout=RESOLVE_SECONDS)
-    except queue.Empty:
-        raise TimeoutError("the name does not resolve in time") from None
-    if isinstance(answer, OSError):
-        raise answer
-    return answer
+        return within(RESOLVE_SECONDS, ask)
+    except UnicodeError as error:  # a part of the name is longer than names may be
+        raise OSError("no such name") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +88,7 @@ class Request:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     method: str = "POST"
+    seconds: float | None = None  # for all but the name; None: TIMEOUT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +109,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool) ->
 def ask(request: Request, *, private: bool, read: int = 0) -> Answer | Gone | Retry:
     """Send one request; return the answer with the first `read` bytes of its body, or why there is none.
 
-    Takes RESOLVE_SECONDS and TIMEOUT_SECONDS at most.
+    Takes RESOLVE_SECONDS and the request's own time at most.
     """
     try:
         place = target(request.url, private=private)
@@ -132,11 +122,12 @@ def ask(request: Request, *, private: bool, read: int = 0) -> Answer | Gone | Re
 
 async def _exchange(place: Target, request: Request, read: int) -> Answer:
     """Return the answer. Of its body, which may be endless, no more is read than is wanted."""
+    seconds = request.seconds or TIMEOUT_SECONDS
     told = {**request.headers, "Host": place.host, "Content-Type": "application/json"}
     name = {"sni_hostname": httpx.URL(request.url).host}
     async with (
-        asyncio.timeout(TIMEOUT_SECONDS),  # httpx bounds each read alone
-        httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, verify=_tls()) as client,
+        asyncio.timeout(seconds),  # httpx bounds each read alone
+        httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False, verify=_tls()) as client,
         client.stream(request.method, place.url, content=request.body, headers=told, extensions=name) as response,
     ):
         body = await _first(response, read) if read else b""

@@ -3,15 +3,14 @@
 import smtplib
 import socket
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import format_datetime
+from functools import partial
 from urllib.parse import urlsplit
 
 from consumers.alert import Alert
 from consumers.channels import said
+from consumers.channels.bounded import within
 from consumers.channels.endpoint import Endpoint
 from consumers.channels.outcome import Delivered, Outcome, Retry
 from consumers.store.outbox import Delivery
@@ -28,8 +27,7 @@ def send(delivery: Delivery, endpoint: Endpoint) -> Outcome:
     if alert is None:
         return Delivered()
     try:
-        with _session(endpoint) as session:
-            session.send_message(message(alert, delivery.message, endpoint))
+        within(TIMEOUT_SECONDS, partial(_hand_over, message(alert, delivery.message, endpoint), endpoint))
     except smtplib.SMTPResponseException as error:
         return Retry(f"the mail server says {error.smtp_code}")
     except (smtplib.SMTPException, OSError) as error:
@@ -39,40 +37,33 @@ def send(delivery: Delivery, endpoint: Endpoint) -> Outcome:
 
 def message(alert: Alert, identity: str, endpoint: Endpoint) -> EmailMessage:
     """Return the e-mail; `identity` is the same for every try, so that a repeat can be told."""
-    said_ = TEMPLATES["email"](alert)
+    rendered = TEMPLATES["email"](alert)
     made = EmailMessage()
     made["From"] = endpoint.sender
     made["To"] = ", ".join(endpoint.to)
-    made["Subject"] = said_.subject
+    made["Subject"] = rendered.subject
     made["Date"] = format_datetime(alert.timestamp)
     made["Message-ID"] = f"<{identity}@{_DOMAIN}>"
     made["References"] = f"<{alert.data.episode}@{_DOMAIN}>"
     made["Auto-Submitted"] = "auto-generated"
-    made.set_content(said_.body)
+    made.set_content(rendered.body)
     return made
 
 
-@contextmanager
-def _session(endpoint: Endpoint) -> Iterator[smtplib.SMTP]:
-    """Open a session, encrypted where the URL says so, and close it, at the latest when the time is over."""
+def _hand_over(made: EmailMessage, endpoint: Endpoint) -> None:
+    """Give an e-mail to the server, encrypted where the URL says so. Raises SMTPException and OSError."""
     at = urlsplit(endpoint.url)
     where, ours = (at.hostname or "", at.port or 0), socket.gethostname()
     if at.scheme == TLS:
         session: smtplib.SMTP = smtplib.SMTP_SSL(*where, ours, timeout=TIMEOUT_SECONDS, context=_tls())
     else:
         session = smtplib.SMTP(*where, ours, timeout=TIMEOUT_SECONDS)
-    watch = threading.Timer(TIMEOUT_SECONDS, session.close)
-    watch.daemon = True
-    watch.start()
-    try:
-        with session:
-            if at.scheme == STARTTLS:
-                session.starttls(context=_tls())
-            if endpoint.user:
-                session.login(endpoint.user, endpoint.secret)
-            yield session
-    finally:
-        watch.cancel()
+    with session:
+        if at.scheme == STARTTLS:
+            session.starttls(context=_tls())
+        if endpoint.user:
+            session.login(endpoint.user, endpoint.secret)
+        session.send_message(made)
 
 
 def _tls() -> ssl.SSLContext:

@@ -6,9 +6,10 @@ Labels name an alert, so a severity that rises makes another one: the lower ones
 from datetime import datetime, timedelta
 from typing import Any
 
-from consumers.alert import Alert, Change, Severity
+from consumers.alert import Alert, Case, Change, Severity
 from consumers.templates.words import NAME, clean, name, seconds, words
 
+TESTED = timedelta(minutes=5)  # of a test
 LONGEST = timedelta(days=3_650)  # of what holds for good
 HELD = timedelta(days=7)  # without a word of its end; we send that, but Alertmanager must not fire for ever
 
@@ -18,14 +19,16 @@ def render(alert: Alert) -> list[dict[str, Any]]:
     case = alert.data
     levels = list(Severity)
     now = max(alert.timestamp, case.since)
-    ends = now if case.change is Change.RESOLVED else _held(now, case.until)
+    ends = now if case.change is Change.RESOLVED else _held(now, case)
     below = [_one(alert, level, now) for level in levels[: levels.index(case.severity)]]
     return [*below, _one(alert, case.severity, ends)]
 
 
-def _held(now: datetime, until: datetime | None) -> datetime:
+def _held(now: datetime, case: Case) -> datetime:
     """Return until when an alert fires that nobody ends."""
-    return max(now, min(until or now, now + LONGEST)) + HELD
+    if case.test:
+        return now + TESTED
+    return max(now, min(case.until or now, now + LONGEST)) + HELD
 
 
 def _one(alert: Alert, severity: Severity, ends: datetime) -> dict[str, Any]:

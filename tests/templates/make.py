@@ -12,6 +12,7 @@ from consumers.templates.mail import Mail
 from detector.decision import Action, Decision, Key, Origin, Scope
 from detector.standing import Standing
 
+DOCS = Path(__file__).parents[2] / "docs" / "alerts.md"
 GOLDEN = Path(__file__).parent / "golden"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOON_US = 1_795_521_600_000_000
@@ -86,6 +87,18 @@ def wanted() -> dict[str, str]:
     return files | {"crowdsec.txt": text(crowdsec.render(decision(), NOON_US))}
 
 
+def examples() -> str:
+    """Return the last part of docs/alerts.md."""
+    files = wanted()
+    shown = {name: files[f"{name}-confirmed.txt"] for name in TEMPLATES} | {"crowdsec": files["crowdsec.txt"]}
+    return "\n".join(
+        f"<details><summary><code>{name}</code></summary>\n\n```\n{content}```\n\n</details>\n"
+        for name, content in shown.items()
+    )
+
+
 if __name__ == "__main__":
     for name, content in wanted().items():
         (GOLDEN / name).write_text(content, encoding="utf-8")
+    before, _, _ = DOCS.read_text(encoding="utf-8").partition("<details>")
+    DOCS.write_text(before + examples(), encoding="utf-8")

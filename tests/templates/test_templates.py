@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from py_ocsf_models.events.findings.detection_finding import DetectionFinding
 
 from consumers.alert import Alert, decode, trial
+from consumers.channels import CHANNELS, OURS
 from consumers.channels.endpoint import Endpoint
 from consumers.channels.mail import message
 from consumers.channels.syslog import DATAGRAM_BYTES, line
@@ -65,6 +66,13 @@ def test_golden(name: str) -> None:
     """The wire form is the one on file; `python -m tests.templates.make` writes it anew, to be looked at."""
     files = {file: content for file, content in make.wanted().items() if file.startswith(name)}
     assert files == {file: (make.GOLDEN / file).read_text(encoding="utf-8") for file in files}
+
+
+def test_the_documentation_shows_them() -> None:
+    """docs/alerts.md ends with the alerts as they are, and names every kind of channel."""
+    docs = make.DOCS.read_text(encoding="utf-8")
+    assert docs.endswith(make.examples())
+    assert all(f"`{name}`" in docs for name in CHANNELS if name not in OURS)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
