@@ -45,8 +45,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str | None = None
     standing: Standing
     highest: Standing
-    change: Change
-    severity: Severity
+    change: Change = Change.OPENED  # these two were not said before version 0.2: such alerts may still be owed
+    severity: Severity = Severity.WARNING
     since: datetime
     score: float  # 0..1
     leakage: float | None = None  # 0..1; None: not enough known

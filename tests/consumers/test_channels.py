@@ -25,6 +25,7 @@ from consumers.channels.endpoint import Endpoint
 from consumers.channels.outcome import KAFKA_WAITS, LONGEST_WAIT, STANDARD_WAITS, Delivered, Gone, Kind, Retry, next_try
 from consumers.channels.topic import Topic
 from consumers.channels.webhook import signed
+from consumers.deliver import LEASE_SECONDS
 from consumers.kafka import Producer
 from consumers.store.outbox import Delivery
 from detector.decision import Action, Key, Scope, in_force
@@ -244,6 +245,15 @@ def test_crowdsec_logs_in_again_when_its_token_is_old() -> None:
     paths = [path.partition("?")[0] for path, _, _ in lapi.received]
     login, end = "/v1/watchers/login", "/v1/decisions"
     assert paths == [login, end, end, login, end]
+
+
+def test_a_crowdsec_that_says_nothing_costs_one_bounded_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many requests a decision takes, a try ends within the lease."""
+    assert crowdsec.BEGIN_SECONDS + crowdsec.REQUEST_SECONDS + http.RESOLVE_SECONDS < LEASE_SECONDS
+    monkeypatch.setattr(crowdsec, "BEGIN_SECONDS", 0.0)
+    with listening(200, body=b'{"token":"t"}') as lapi:
+        assert CHANNELS["crowdsec"].send(owed("crowdsec"), at("crowdsec", lapi.url)) == Retry("CrowdSec takes too long")
+    assert lapi.received == []
 
 
 def test_crowdsec_refuses_what_it_cannot_hold() -> None:
