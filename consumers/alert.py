@@ -45,7 +45,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str | None = None
     standing: Standing
     highest: Standing
-    change: Change = Change.OPENED  # these two were not said before version 0.2: such alerts may still be owed
+    change: Change = Change.OPENED  # this and the next: an alert that is still owed by an older version has neither
     severity: Severity = Severity.WARNING
     since: datetime
     score: float  # 0..1

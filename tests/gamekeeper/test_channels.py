@@ -1,15 +1,23 @@
 """The file of channels, and the commands that show and try them."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from consumers import topics
 from consumers.filters import Filter, Terms
+from consumers.store.engine import connect
+from detector.standing import Standing
 from gamekeeper import endpoints, settings
 from gamekeeper.cli import app
 from gamekeeper.commands import common
 from tests.consumers.endpoint import listening
+from tests.consumers.receivers import mail_server
+from tests.gamekeeper.processes import eventually
+from tests.store.given import saved, verdict
 
 SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PASSWORD = "channel-canary"  # noqa: S105  # made up
@@ -98,6 +106,46 @@ def test_a_channel_is_set_once(tmp_path: Path) -> None:
     table = f'[soc]\nkind = "webhook"\nurl = "https://x.org"\nsecret = "{SIGNING}"\n'
     with pytest.raises(settings.BadSettings, match="keep one"):
         endpoints.every(given(tmp_path, table, **hooks))
+
+
+def test_deliver_sends_to_the_channels_of_the_file(
+    kafka: str, database: str, topics_prefix: str, tmp_path: Path
+) -> None:
+    """The process itself: of two endpoints that work, each hears what its filter lets through, in its own form."""
+    topics.ensure(kafka, 1, topics_prefix)
+    with listening(200) as soc, mail_server() as post:
+        text = f"""
+            [soc]
+            kind = "slack"
+            url = "{soc.url}"
+            private = true
+            only = {{ severity = ["critical"] }}
+            [people]
+            kind = "email"
+            url = "smtp://127.0.0.1:{post.port}"
+            sender = "gamekeeper@example.org"
+            to = ["soc@example.org"]
+        """
+        channels = common.channels(given(tmp_path, text))
+        engine = connect(database)
+        saved(engine, verdict(Standing.CONFIRMED), verdict(Standing.SUSPECTED, client="other"), channels=channels)
+        engine.dispose()
+        changes = {
+            "GAMEKEEPER_CHANNELS": str(tmp_path / "channels.toml"),
+            "GAMEKEEPER_TOPIC_PREFIX": topics_prefix,
+            "GAMEKEEPER_URL": "https://gk.example.org",
+            "KAFKA_BOOTSTRAP_SERVERS": kafka,
+            "DATABASE_URL": database,
+        }
+        command = [sys.executable, "-m", "gamekeeper", "deliver"]
+        with subprocess.Popen(command, env=settings.environment(changes)) as process:
+            eventually(lambda: len(soc.received) == 1 and len(post.mails) == 2, 90.0)
+            process.terminate()
+    assert b"https://gk.example.org/episodes/" in soc.received[0][2]
+    assert {mail["Subject"] for mail in post.mails} == {
+        "[Gamekeeper] thief is copying digits",
+        "[Gamekeeper] other is suspected of copying digits",
+    }
 
 
 def run(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str, *arguments: str) -> tuple[int, str]:

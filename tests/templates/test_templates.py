@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from py_ocsf_models.events.findings.detection_finding import DetectionFinding
 
-from consumers.alert import Alert, decode, trial
+from consumers.alert import Alert, decode, encode, trial
 from consumers.channels import CHANNELS, OURS
 from consumers.channels.endpoint import Endpoint
 from consumers.channels.mail import message
@@ -229,6 +229,15 @@ def test_mail_has_the_headers_that_we_gave_it(alert: Alert) -> None:
     assert b"\n\n" in sent.as_bytes()
     assert sent.get_content_type() == "text/plain"
     assert len(sent["Subject"]) < 3 * NAME
+
+
+def test_an_alert_of_an_older_version_is_still_read() -> None:
+    """What was owed before an upgrade goes out after it, through every template."""
+    old = json.loads(encode(make.alert()))
+    for member in ("change", "severity", "plain", "test", "links"):
+        del old["data"][member]
+    read = decode(json.dumps(old).encode())
+    assert all("key_7f3a" in make.text(render(read)) for render in TEMPLATES.values())
 
 
 @given(names)
