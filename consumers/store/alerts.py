@@ -173,11 +173,10 @@ def resolve(connection: Connection, ended: dict[uuid.UUID, Told], channels: Chan
         .order_by(row.client.collate("C"), row.model.collate("C"), row.number)
         .with_for_update()
     ).all()
-    for line in found:
-        _, rows = tell(Episode(**line._mapping), "resolved", ended[line.id], channels)  # noqa: SLF001  # documented
-        owed.put_alerts(connection, rows)
-    over = [line.id for line in found]
-    connection.execute(update(episodes).where(row.id.in_(over)).values(alerted="resolved", told=[]))
+    over = [Episode(**line._mapping) for line in found]  # noqa: SLF001  # documented
+    ends = (tell(one, "resolved", ended[one.id], channels)[1] for one in over)
+    owed.put_alerts(connection, [row for rows in ends for row in rows])
+    connection.execute(update(episodes).where(row.id.in_([one.id for one in over])).values(alerted="resolved", told=[]))
     return len(found)
 
 
