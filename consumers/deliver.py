@@ -20,10 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from consumers import metrics
 from consumers.channels import CHANNELS
+from consumers.channels.endpoint import Endpoint
 from consumers.channels.outcome import Delivered, Gone, Kind, Outcome, Retry, next_try
-from consumers.channels.push import Push
 from consumers.channels.topic import Topic
-from consumers.channels.webhook import Webhook
 from consumers.clock import keep_time
 from consumers.health import Health
 from consumers.kafka import KafkaError, Producer, Tail
@@ -52,8 +51,7 @@ class DeliverSettings:
     database: str = field(repr=False)
     schema: str = "public"
     topics: Topics = field(default_factory=Topics)
-    pushes: tuple[Push, ...] = ()
-    webhooks: tuple[Webhook, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
     channels: Channels = field(default_factory=Channels)  # whom expiry is told to
     metrics_port: int | None = None
     metrics_host: str = "127.0.0.1"
@@ -76,8 +74,8 @@ def run(settings: DeliverSettings) -> None:
     health = Health()
     port = settings.metrics_port
     server = None if port is None else metrics.serve(port, health, settings.metrics_host)
-    lanes = len(settings.pushes) + len(settings.webhooks)
-    engine = connect(settings.database, settings.schema, name="gamekeeper deliver", kept=lanes + POOL)  # each listens
+    kept = len(settings.endpoints) + POOL  # each listens
+    engine = connect(settings.database, settings.schema, name="gamekeeper deliver", kept=kept)
     producer = Producer(settings.kafka)
     post = Post(engine, health, stop)
     with _threads(post, _tasks(settings, post, producer)) as threads:
@@ -101,10 +99,8 @@ def _tasks(settings: DeliverSettings, post: "Post", producer: Producer) -> dict[
         "leader": partial(post.lead, Lane("leader", topics, KAFKA_BATCH), settings.channels)
     }
     tasks["gateways"] = partial(post.hear_gateways, Tail(settings.kafka, settings.topics.gateway_status))
-    endpoints: list[tuple[str, Push | Webhook]] = [("push", push) for push in settings.pushes]
-    endpoints += [("webhook", webhook) for webhook in settings.webhooks]
-    for kind, endpoint in endpoints:
-        lane = Lane(f"{kind}:{endpoint.name}", {f"{kind}:{endpoint.name}": (CHANNELS[kind], endpoint)}, HTTP_BATCH)
+    for endpoint in settings.endpoints:
+        lane = Lane(endpoint.channel, {endpoint.channel: (CHANNELS[endpoint.kind], endpoint)}, HTTP_BATCH)
         tasks[lane.name] = partial(post.serve, lane)
     return tasks
 

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from gamekeeper.commands import deliveries, keys, learning, people, processes, system, watermark
+from gamekeeper.commands import channels, deliveries, keys, learning, people, processes, system, watermark
 
 app = typer.Typer(
     name="gamekeeper",
@@ -20,6 +20,7 @@ app = typer.Typer(
 for group in (system, processes, learning, people):
     group.register(app)
 app.add_typer(keys.app, name="keys")
+app.add_typer(channels.app, name="channels")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(learning.population_app, name="population")
 app.add_typer(watermark.app, name="watermark")

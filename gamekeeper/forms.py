@@ -116,6 +116,13 @@ def named(value: str) -> Named:
     return tuple((called, url) for called, url in pairs)
 
 
+def web(value: str) -> str:
+    """Take a web address, or nothing."""
+    if value and not _is_web(value):
+        raise ValueError("must be https://…")
+    return value
+
+
 def _is_web(url: str) -> bool:
     try:
         at = urlsplit(url)
@@ -126,8 +133,13 @@ def _is_web(url: str) -> bool:
 
 def without_paths(value: str) -> str:
     """Return name=URL pairs as people may see them: users, passwords, paths and queries of URLs may be secrets."""
-    places = ((called, urlsplit(url)) for called, url in named(value))
-    return ",".join(f"{called}={at.scheme}://{at.netloc.rpartition('@')[2]}/…" for called, at in places)
+    return ",".join(f"{called}={without_path(url)}" for called, url in named(value))
+
+
+def without_path(url: str) -> str:
+    """Return a URL as people may see it: its scheme and host."""
+    at = urlsplit(url)
+    return f"{at.scheme}://{at.netloc.rpartition('@')[2]}/…"
 
 
 def signing_secret(value: str) -> str:

@@ -47,6 +47,8 @@ class Settings:
     webhook_private: bool
     push: forms.Named
     push_token: str
+    channels: Path | None
+    url: str
     host: str
     gateway_port: int
     gateway_name: str
@@ -177,6 +179,13 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting("GAMEKEEPER_PUSH_TOKEN", "", forms.text, "what a gateway demands of who pushes decisions", secret=True),
+    Setting(
+        "GAMEKEEPER_CHANNELS",
+        "",
+        forms.existing_file,
+        "more channels (TOML): Slack, Teams, PagerDuty, Alertmanager, OCSF, syslog, e-mail, CrowdSec; with filters",
+    ),
+    Setting("GAMEKEEPER_URL", "", forms.web, "where people reach the api; alerts link to it; empty: no links"),
     Setting("GAMEKEEPER_HOST", "127.0.0.1", forms.text, "address that gateway, api and metrics listen on"),
     Setting("GAMEKEEPER_GATEWAY_PORT", "8080", forms.port, "port of the gateway"),
     Setting("GAMEKEEPER_GATEWAY_NAME", "gateway", forms.name, "this gateway in gateway_status"),

@@ -165,15 +165,20 @@ def _named(decision: Decision) -> tuple[Hashable, Any]:
 
 
 def _alerts(found: Differences, stage: Stage) -> None:
-    """Each alert that follows from the verdicts came, under one id, always with the same body."""
+    """Each alert that follows from the verdicts came, under one id, always with the same body, or was replaced."""
     received = stage.hook.received
     found.differing += [
         f"alert {identity} came with several bodies" for identity in received if len(received[identity]) > 1
     ]
-    read = [json.loads(body) for bodies in received.values() for body in bodies]
-    names: list[Hashable] = [(one["type"], one["data"]["client"], one["data"]["episode"]) for one in read]
+    names = [_alert(body) for bodies in received.values() for body in bodies]
     found.once("alert", names)
-    found.compare("alert", dict.fromkeys(_alerting(stage)), dict.fromkeys(names))
+    replaced = [_alert(body) for (body,) in stage.rows("SELECT payload FROM deliveries WHERE outcome = 'replaced'")]
+    found.compare("alert", dict.fromkeys(_alerting(stage)), dict.fromkeys([*names, *replaced]))
+
+
+def _alert(body: str | bytes) -> Hashable:
+    one = json.loads(body)
+    return one["type"], one["data"]["client"], one["data"]["episode"]
 
 
 def _alerting(stage: Stage) -> Iterator[Hashable]:

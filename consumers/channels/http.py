@@ -3,18 +3,17 @@
 import asyncio
 import functools
 import ipaddress
-import queue
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
 
+from consumers.channels.bounded import within
 from consumers.channels.outcome import Delivered, Gone, Outcome, Retry
 
 RESOLVE_SECONDS = 5.0  # for the name
@@ -51,7 +50,7 @@ def target(url: str, *, private: bool) -> Target:
         raise Refused("not a URL") from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise Refused("not an http or https URL")
-    address = _resolved(parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80))
+    address = resolve(parsed.host, parsed.port or (443 if parsed.scheme == "https" else 80))
     if not private and not is_public(ipaddress.ip_address(address)):
         raise Refused("its address is private; set GAMEKEEPER_WEBHOOK_PRIVATE to allow that")
     return Target(parsed.copy_with(host=address), parsed.netloc.decode("ascii"))
@@ -69,52 +68,79 @@ def _within(address: ipaddress.IPv6Address) -> Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-def _resolved(host: str, port: int) -> str:
+def resolve(host: str, port: int) -> str:
     """Return the first address of a name. Raises OSError, also after RESOLVE_SECONDS: the resolver has no limit."""
-    answers: queue.SimpleQueue[str | OSError] = queue.SimpleQueue()
 
-    def ask() -> None:
-        try:
-            answers.put(str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]))
-        except OSError as error:
-            answers.put(error)
-        except UnicodeError:  # a part of the name is longer than names may be
-            answers.put(OSError("no such name"))
+    def ask() -> str:
+        return str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
 
-    threading.Thread(target=ask, name="resolve", daemon=True).start()
     try:
-        answer = answers.get(timeout=RESOLVE_SECONDS)
-    except queue.Empty:
-        raise TimeoutError("the name does not resolve in time") from None
-    if isinstance(answer, OSError):
-        raise answer
-    return answer
+        return within(RESOLVE_SECONDS, ask)
+    except UnicodeError as error:  # a part of the name is longer than names may be
+        raise OSError("no such name") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of the other side: JSON, or nothing."""
+
+    url: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    method: str = "POST"
+    seconds: float | None = None  # for all but the name; None: TIMEOUT_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the other side says."""
+
+    status: int
+    retry_after: str | None
+    body: bytes = field(repr=False)  # as much of it as was wanted
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool) -> Outcome:
-    """Send one POST and say what became of it: only 2xx is success, 410 is for good.
+    """Send one POST and say what became of it: only 2xx is success, 410 is for good."""
+    answer = ask(Request(url, body, headers), private=private)
+    return judge(answer.status, answer.retry_after, time.time()) if isinstance(answer, Answer) else answer
 
-    Takes RESOLVE_SECONDS and TIMEOUT_SECONDS at most.
+
+def ask(request: Request, *, private: bool, read: int = 0) -> Answer | Gone | Retry:
+    """Send one request; return the answer with the first `read` bytes of its body, or why there is none.
+
+    Takes RESOLVE_SECONDS and the request's own time at most.
     """
     try:
-        place = target(url, private=private)
-        status, after = asyncio.run(_exchange(place, httpx.URL(url).host, body, headers))
+        place = target(request.url, private=private)
+        return asyncio.run(_exchange(place, request, read))
     except Refused as error:
         return Gone(str(error))
     except (httpx.HTTPError, OSError) as error:  # TimeoutError is one
         return Retry(f"no answer: {type(error).__name__}")
-    return judge(status, after, time.time())
 
 
-async def _exchange(place: Target, host: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str | None]:
-    """Return the answer's status and Retry-After. Its body says nothing to us, may be endless, and is not read."""
-    told = {**headers, "Host": place.host, "Content-Type": "application/json"}
+async def _exchange(place: Target, request: Request, read: int) -> Answer:
+    """Return the answer. Of its body, which may be endless, no more is read than is wanted."""
+    seconds = request.seconds or TIMEOUT_SECONDS
+    told = {**request.headers, "Host": place.host, "Content-Type": "application/json"}
+    name = {"sni_hostname": httpx.URL(request.url).host}
     async with (
-        asyncio.timeout(TIMEOUT_SECONDS),  # httpx bounds each read alone
-        httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False, verify=_tls()) as client,
-        client.stream("POST", place.url, content=body, headers=told, extensions={"sni_hostname": host}) as response,
+        asyncio.timeout(seconds),  # httpx bounds each read alone
+        httpx.AsyncClient(timeout=seconds, follow_redirects=False, trust_env=False, verify=_tls()) as client,
+        client.stream(request.method, place.url, content=request.body, headers=told, extensions=name) as response,
     ):
-        return response.status_code, response.headers.get("Retry-After")
+        body = await _first(response, read) if read else b""
+        return Answer(response.status_code, response.headers.get("Retry-After"), body)
+
+
+async def _first(response: httpx.Response, most: int) -> bytes:
+    body = b""
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) >= most:
+            break
+    return body[:most]
 
 
 @functools.cache

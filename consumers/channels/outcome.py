@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 STANDARD_WAITS = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds before try 1, 2, …; the schedule of Standard Webhooks 1.0.0."""
@@ -39,11 +39,14 @@ Outcome: TypeAlias = Delivered | Retry | Gone
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of channel: how it sends one delivery, given its settings, and how it waits between tries."""
+    """A kind of channel: how it sends one delivery, given its settings, how it waits between tries, what it needs."""
 
     send: Callable[[Any, Any], Outcome]
     waits: tuple[float, ...]
     forever: bool = False
+    takes: Literal["alerts", "decisions"] = "alerts"
+    needs: tuple[str, ...] = ()  # members of an endpoint that must be set
+    schemes: tuple[str, ...] = ("https", "http")  # of its URL
 
 
 def next_try(kind: Kind, attempts: int, after: float | None, dice: float) -> float | None:

@@ -1,32 +1,29 @@
 """Alerts to people's tools, signed per Standard Webhooks 1.0.0."""
 
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import msgspec
 from standardwebhooks import Webhook as Signer
 
-from consumers.channels import http
+from consumers.channels import http, said
+from consumers.channels.endpoint import Endpoint
 from consumers.channels.outcome import Delivered, Outcome
 from consumers.store.outbox import Delivery
+from consumers.templates import TEMPLATES
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """An endpoint and the secret (`whsec_…`) that signs what it gets."""
+def send(delivery: Delivery, endpoint: Endpoint) -> Outcome:
+    """Send one alert, signed with the secret (`whsec_…`).
 
-    name: str
-    url: str
-    secret: str = field(repr=False)
-    private: bool = False
-
-
-def send(delivery: Delivery, webhook: Webhook) -> Outcome:
-    """Send one alert. Its id stays the same over all tries, so that the receiver can tell a repeat."""
-    if delivery.payload is None:
+    Its id stays the same over all tries, so that the receiver can tell a repeat.
+    """
+    alert = said.alert(delivery, endpoint)
+    if alert is None:
         return Delivered()
-    headers = signed(webhook.secret, delivery.message, delivery.payload, int(time.time()))
-    return http.post(webhook.url, delivery.payload, headers, private=webhook.private)
+    body = msgspec.json.encode(TEMPLATES["webhook"](alert))
+    headers = signed(endpoint.secret, delivery.message, body, int(time.time()))
+    return http.post(endpoint.url, body, headers, private=endpoint.private)
 
 
 def signed(secret: str, message: str, body: bytes, now: int) -> dict[str, str]:

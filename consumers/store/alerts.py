@@ -1,4 +1,4 @@
-"""Episodes, and what people are told of them: one alert for each change that matters."""
+"""Episodes, and what people are told of them: one alert an episode, updated when its standing rises, and resolved."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -9,15 +9,15 @@ import msgspec
 from sqlalchemy import Connection, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import Insert
 
+from consumers.alert import Alert, Case, Change, encode, facts, severity
+from consumers.filters import Filter
 from consumers.store import owed
 from consumers.store.copy import Row, merge
-from consumers.store.facts import microseconds, moment
+from consumers.store.facts import Channels, moment
 from consumers.store.schema import episodes
-from detector.records import format_time
 from detector.standing import Cause, Standing
 from detector.verdict import Verdict
 
-ATLAS = "AML.T0024.002"  # MITRE ATLAS: Extract AI Model
 SENTENCES = 12  # of evidence in an alert, and
 LETTERS = 300  # of each: keeps the body far below the 20 kB that Standard Webhooks allows
 
@@ -44,6 +44,8 @@ class Episode:
     leakage: float | None
     verdicts: int
     alerted: str | None
+    told: Sequence[str]  # channels that are to hear its end
+    plain: str | None
 
     @property
     def name(self) -> Name:
@@ -58,7 +60,7 @@ class Told:
     because: str  # what it hangs on, so that it is owed once: a verdict's or a decision's id
     at: datetime
     reason: str
-    score: float
+    plain: str = ""  # the evidence for everybody; empty: as told before
     evidence: Sequence[str] = ()
     action: str = "allow"  # in force now
     until: datetime | None = None
@@ -102,6 +104,8 @@ def add(episode: Episode | None, verdict: Verdict) -> Episode:
         leakage=None,
         verdicts=0,
         alerted=None,
+        told=(),
+        plain=None,
     )
     return replace(
         before,
@@ -141,23 +145,38 @@ def keep(connection: Connection, changed: Iterable[Episode]) -> None:
     merge(connection, episodes, rows, resolve)
 
 
-def alert(episode: Episode, told: Told, channels: Sequence[str]) -> list[Row]:
-    """Return what each channel is owed of the alert that `episode.alerted` names."""
+def tell(episode: Episode, kind: str, told: Told, channels: Channels) -> tuple[Episode, list[Row]]:
+    """Return the episode as it now is told, and what each channel is owed of the alert `kind`.
+
+    An alert goes to the channels whose filters let it through; the end goes to those that were told before.
+    """
+    changed = replace(episode, alerted=kind, plain=(told.plain or episode.plain or "")[:LETTERS])
+    case = _case(changed, _change(episode.alerted, kind), told)
+    if case.change is Change.RESOLVED:
+        to = [name for name in channels.alerts if name in episode.told]
+        changed = replace(changed, told=())
+    else:
+        known = facts(case)
+        to = [name for name in channels.alerts if channels.filters.get(name, Filter()).passes(known)]
+        changed = replace(changed, told=sorted({*episode.told, *to}))
+    body = encode(Alert(f"extraction.{kind}", told.at, case)).decode()
     key = msgspec.json.encode([episode.client, episode.model]).decode()
-    subject = f"alert:{episode.id}:{episode.alerted}:{told.because}"
-    return owed.alert(key, subject, _body(episode, told), channels)
+    return changed, owed.alert(key, f"alert:{episode.id}:{kind}:{told.because}", body, to)
 
 
-def resolve(connection: Connection, ended: dict[uuid.UUID, Told], channels: Sequence[str]) -> int:
+def resolve(connection: Connection, ended: dict[uuid.UUID, Told], channels: Channels) -> int:
     """Tell that episodes whose action ended are resolved, unless that was told. Returns of how many."""
+    row = episodes.c
     found = connection.execute(
-        update(episodes)
-        .where(episodes.c.id.in_(sorted(ended)), episodes.c.alerted.in_(_LOUD))
-        .values(alerted="resolved")
-        .returning(episodes)
+        select(episodes)
+        .where(row.id.in_(sorted(ended)), row.alerted.in_(_LOUD))
+        .order_by(row.client.collate("C"), row.model.collate("C"), row.number)
+        .with_for_update()
     ).all()
-    for row in found:
-        owed.put(connection, alert(Episode(**row._mapping), ended[row.id], channels))  # noqa: SLF001  # documented
+    over = [Episode(**line._mapping) for line in found]  # noqa: SLF001  # documented
+    ends = (tell(one, "resolved", ended[one.id], channels)[1] for one in over)
+    owed.put_alerts(connection, [row for rows in ends for row in rows])
+    connection.execute(update(episodes).where(row.id.in_([one.id for one in over])).values(alerted="resolved", told=[]))
     return len(found)
 
 
@@ -167,28 +186,31 @@ def clock(connection: Connection) -> datetime:
     return now
 
 
-def _body(episode: Episode, told: Told) -> str:
-    """Return an alert as Standard Webhooks has it: type, timestamp, data. No raw input, no secret."""
-    data = {
-        "client": episode.client,
-        "model": episode.model,
-        "tenant": episode.tenant,
-        "standing": "clear" if episode.alerted == "resolved" else episode.standing,
-        "highest": episode.highest,
-        "since": _wire(episode.opened),
-        "score": told.score,
-        "leakage": episode.leakage,
-        "reason": told.reason[:LETTERS],
-        "evidence": [sentence[:LETTERS] for sentence in told.evidence[:SENTENCES]],
-        "action": told.action,
-        "until": None if told.until is None else _wire(told.until),
-        "shadow": told.shadow,
-        "episode": str(episode.id),
-        "atlas": ATLAS,
-    }
-    body = {"type": f"extraction.{episode.alerted}", "timestamp": _wire(told.at), "data": data}
-    return msgspec.json.encode(body).decode()
+def _change(alerted: str | None, kind: str) -> Change:
+    if kind == "resolved":
+        return Change.RESOLVED
+    return Change.UPDATED if alerted in _LOUD else Change.OPENED
 
 
-def _wire(time: datetime) -> str:
-    return format_time(microseconds(time))
+def _case(episode: Episode, change: Change, told: Told) -> Case:
+    """Return what an alert says. No raw input, no secret."""
+    highest = Standing(episode.highest)
+    return Case(
+        client=episode.client,
+        model=episode.model,
+        tenant=episode.tenant,
+        standing=Standing.CLEAR if change is Change.RESOLVED else Standing(episode.standing),
+        highest=highest,
+        change=change,
+        severity=severity(highest),
+        since=episode.opened,
+        score=episode.score,
+        leakage=episode.leakage,
+        plain=episode.plain or "",
+        reason=told.reason[:LETTERS],
+        evidence=tuple(sentence[:LETTERS] for sentence in told.evidence[:SENTENCES]),
+        action=told.action,
+        until=told.until,
+        shadow=told.shadow,
+        episode=str(episode.id),
+    )

@@ -13,7 +13,11 @@ from consumers.store.facts import FOREVER, Channels, moment
 from consumers.store.heads import Draft, Head, Heads, Numbered
 from consumers.store.schema import standings
 from detector.decision import ANY_MODEL, Action, Key, Origin, Scope
+from detector.signals import SIGNALS
+from detector.standing import Cause
 from detector.verdict import Verdict
+
+PLAIN = {signal.name: signal.plain for signal in SIGNALS}
 
 
 def follow(connection: Connection, verdicts: Sequence[Verdict], channels: Channels) -> None:
@@ -38,7 +42,7 @@ def follow(connection: Connection, verdicts: Sequence[Verdict], channels: Channe
         told[name], alert = _told(alerts.add(told.get(name), verdict), verdict, (locked, now, channels))
         owing += alert
     heads.write(connection, taken, channels.decisions)
-    owed.put(connection, owing)
+    owed.put_alerts(connection, owing)
     alerts.keep(connection, told.values())
     _stand(connection, verdicts)
 
@@ -93,20 +97,26 @@ def _told(
     if kind is None:
         return episode, []
     locked, now, channels = around
-    changed = replace(episode, alerted=kind)
     head = locked.get(_key(verdict))
     binding = head if head is not None and head.holds(now) else None
     told = alerts.Told(
         because=str(verdict.id),
         at=moment(verdict.time),
         reason=verdict.reason,
-        score=verdict.score,
+        plain=_plain(verdict),
         evidence=[reading.because for reading in verdict.evidence],
         action="allow" if binding is None else binding.action.word,
         until=None if binding is None else binding.until,
-        shadow=verdict.shadow,
+        shadow=verdict.shadow if binding is None else binding.shadow,
     )
-    return changed, alerts.alert(changed, told, channels.alerts)
+    return alerts.tell(episode, kind, told, channels)
+
+
+def _plain(verdict: Verdict) -> str:
+    """Return the strongest evidence in a sentence for everybody."""
+    if verdict.cause is Cause.BUDGET:
+        return "It has asked enough to have learnt more of the model than its budget allows, whatever it asked."
+    return next((PLAIN[reading.signal] for reading in verdict.evidence if reading.signal in PLAIN), "")
 
 
 def _stand(connection: Connection, verdicts: Iterable[Verdict]) -> None:

@@ -29,11 +29,11 @@ def expire(engine: Engine, channels: Channels, now: datetime | None = None) -> i
         over = _some(connection, (head.until <= at) & head.expired.is_(None) & (head.action != "allow"))
         _mark(connection, over, expired=at)
         told = {
-            row.episode: alerts.Told(f"expiry:{row.decision}", at, "its time is over", 0.0)
+            row.episode: alerts.Told(f"expiry:{row.decision}", at, "its time is over")
             for row in over
             if row.episode is not None
         }
-        alerts.resolve(connection, told, channels.alerts)
+        alerts.resolve(connection, told, channels)
         return len(over)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, case, exists, func, select, update
 
 from consumers.store.facts import Missing
-from consumers.store.owed import WAKE, message
+from consumers.store.owed import REPLACED, WAKE, message
 from consumers.store.people import Said, audit
 from consumers.store.schema import deliveries
 
-WAITING, DELIVERED, GIVEN_UP = OUTCOMES = ("waiting", "delivered", "given-up")
+WAITING, DELIVERED, GIVEN_UP = "waiting", "delivered", "given-up"
+OUTCOMES = (WAITING, DELIVERED, GIVEN_UP, REPLACED)
 RESENT_AT_ONCE = 1_000  # deliveries a transaction takes, so that none lasts long
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from consumers.filters import Filter
 from detector.verdict import Snapshot, Verdict
 from detector.wire import Unreadable
 
@@ -53,6 +54,7 @@ class Channels:
 
     decisions: tuple[str, ...] = ("topic",)
     alerts: tuple[str, ...] = ()
+    filters: Mapping[str, Filter] = field(default_factory=dict)  # which alerts a channel wants; without one: all
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):

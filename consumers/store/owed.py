@@ -6,7 +6,7 @@ A subject is owed to a channel once, so writing it again adds nothing.
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from consumers.store.copy import Row
@@ -25,6 +25,7 @@ from detector.records import (
 
 WAKE = "gamekeeper_deliveries"  # the NOTIFY channel that `deliver` listens on
 TOPIC = "topic"  # the channel that is the compacted topic `decisions`
+REPLACED = "replaced"  # the outcome of an alert that a newer one of its episode made needless
 KEYS = "keys"  # the channel that is the compacted topic `keys`
 
 _NAMESPACE = uuid.UUID("0b9a8d1e-52c3-5a57-8f1d-6e1f5b6f3c10")  # of message ids; never changes
@@ -61,6 +62,32 @@ def role(name: str, made: Role | None) -> Row:
 def alert(key: str, subject: str, body: str, channels: Sequence[str]) -> list[Row]:
     """Return what each channel is owed of an alert."""
     return [_row(channel, "alert", (key, subject, body)) for channel in channels]
+
+
+def put_alerts(connection: Connection, rows: Sequence[Row]) -> None:
+    """Owe the alerts. One that still waits is replaced by a newer one of its episode, which says more.
+
+    The end replaces nothing: what was never sent is still told before its end is.
+    """
+    if not rows:
+        return
+    put(connection, rows)
+    older, newer = deliveries, deliveries.alias("newer")
+    said_more = exists().where(
+        newer.c.channel == older.c.channel,
+        newer.c.key == older.c.key,
+        newer.c.kind == "alert",
+        newer.c.id > older.c.id,
+        func.split_part(newer.c.subject, ":", 2) == func.split_part(older.c.subject, ":", 2),
+        func.split_part(newer.c.subject, ":", 3) != "resolved",
+    )
+    waits = older.c.outcome.is_(None) & or_(older.c.leased.is_(None), older.c.leased < func.clock_timestamp())
+    connection.execute(
+        update(older)
+        .where(older.c.channel.in_({row["channel"] for row in rows}), older.c.key.in_({row["key"] for row in rows}))
+        .where(older.c.kind == "alert", func.split_part(older.c.subject, ":", 3) != "resolved", waits, said_more)
+        .values(outcome=REPLACED, settled=func.now())
+    )
 
 
 def put(connection: Connection, rows: Sequence[Row]) -> None:

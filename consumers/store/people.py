@@ -194,11 +194,11 @@ def _respect_allowlist(connection: Connection, order: Order, now: datetime) -> N
 def _resolve(connection: Connection, ended: Sequence[Head], said: Said, channels: Channels) -> None:
     now = alerts.clock(connection)
     told = {
-        head.episode: alerts.Told(f"person:{head.serial}", now, f"ended by {said.who}: {said.why}", 0.0)
+        head.episode: alerts.Told(f"person:{head.serial}", now, f"ended by {said.who}: {said.why}")
         for head in ended
         if head.episode is not None
     }
-    alerts.resolve(connection, told, channels.alerts)
+    alerts.resolve(connection, told, channels)
 
 
 def _say(connection: Connection, key: Key, what: str, said: Said) -> int:

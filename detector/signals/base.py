@@ -135,6 +135,7 @@ class Signal:
     name: str
     events: tuple[Event, ...]
     because: Callable[[Counts], str]
+    plain: str  # what it means, in a sentence for everybody; said of the client: "It …" or "Its …"
     source: str
     version: int = 1  # of `fields` and of what they mean; another version starts the signal as unknown
     fields: tuple[Field, ...] = ()

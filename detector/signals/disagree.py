@@ -56,5 +56,6 @@ SIGNAL = Signal(
     because=_because,
     trace=_trace,
     words=_words,
+    plain="It finds inputs at which the model contradicts itself far more often than ordinary use does.",
     source="Own; the surrogate is a perceptron with one hidden layer, learnt on ordinary clients' answers",
 )

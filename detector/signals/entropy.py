@@ -63,5 +63,6 @@ SIGNAL = Signal(
     because=_because,
     trace_windows=_trace,
     words=_words,
+    plain="Its questions spread over the answers more evenly than ordinary work does, as if to cover the model.",
     source="Shannon 1948; query distributions as evidence: Kesarwani et al. 2018",
 )

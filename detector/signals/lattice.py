@@ -41,5 +41,6 @@ SIGNAL = Signal(
     because=_because,
     trace=_trace,
     words=_words,
+    plain="It sends earlier inputs again with small even changes, as programs do that map out a model.",
     source="Papernot et al. 2017 (JbDA) and Juuti et al. 2019 (T-RND, COLOR) make such queries",
 )

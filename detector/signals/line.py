@@ -164,5 +164,6 @@ SIGNAL = Signal(
     version=3,
     trace=_trace,
     words=_words,
+    plain="It searches step by step for the exact point at which the model changes its mind.",
     source="Lowd and Meek 2005 (line search); Chen et al. 2020 (HopSkipJump) bisects so",
 )

@@ -50,5 +50,6 @@ SIGNAL = Signal(
     because=_because,
     trace=_trace,
     words=_words,
+    plain="It asks mostly where the model is unsure, which is where there is most to learn about it.",
     source="Brendel et al. 2018 (Boundary attack); margins as a mixture, since a mean hides the probing part",
 )

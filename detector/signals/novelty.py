@@ -109,5 +109,6 @@ SIGNAL = Signal(
     because=_because,
     trace_windows=_trace,
     words=_words,
+    plain="Its questions, taken together, look like no ordinary client's.",
     source="Tan, Ting and Liu 2011 (half-space trees), river.anomaly.HalfSpaceTrees and QuantileFilter",
 )

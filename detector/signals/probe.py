@@ -67,5 +67,6 @@ SIGNAL = Signal(
     because=_because,
     trace=_trace,
     words=_words,
+    plain="It asks about nearly identical inputs that get different answers: it traces the border between classes.",
     source="Chen et al. 2020 (HopSkipJump) and Brendel et al. 2018 (Boundary) look for the boundary so",
 )

@@ -91,5 +91,6 @@ SIGNAL = Signal(
     because=_because,
     trace=_trace,
     words=_words,
+    plain="It nudges one input in one direction after another to measure how the model reacts.",
     source="Tramer et al. 2016 (equation solving) and Milli et al. 2019 (gradients by finite differences)",
 )

@@ -62,5 +62,6 @@ SIGNAL = Signal(
     because=_because,
     trace=_trace,
     words=_words,
+    plain="Its inputs are rougher than real ones: they look made by a program.",
     source="Own; high frequencies betray noise and adversarial steps, as in Carrara et al. 2018",
 )

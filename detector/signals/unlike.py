@@ -73,5 +73,6 @@ SIGNAL = Signal(
     because=_because,
     trace=_trace,
     words=_words,
+    plain="It asks about inputs unlike any that ordinary clients send.",
     source="Atli et al. 2020 (a thief's pool is another domain), Hendrycks et al. 2019 (outlier exposure)",
 )

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from detector.policy import BadPolicy, Policy, parse
-from gamekeeper import logs
+from gamekeeper import endpoints, logs
 from gamekeeper.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -64,11 +64,18 @@ def engine(found: Settings) -> "Engine":
 
 
 def channels(found: Settings) -> "Channels":
-    """Return where decisions and alerts are owed to."""
+    """Return where decisions and alerts are owed to. Raises BadSettings."""
     from consumers.store.facts import Channels  # noqa: PLC0415
 
-    pushes = tuple(f"push:{name}" for name, _ in found.push)
-    return Channels(decisions=("topic", *pushes), alerts=tuple(f"webhook:{name}" for name, _ in found.webhooks))
+    more = endpoints.of_file(found)
+    return Channels(
+        decisions=("topic", *(f"push:{name}" for name, _ in found.push), *(one.channel for one in more if one.decides)),
+        alerts=(
+            *(f"webhook:{name}" for name, _ in found.webhooks),
+            *(one.channel for one in more if not one.decides),
+        ),
+        filters={one.channel: one.filter for one in more},
+    )
 
 
 def said(why: str) -> "Said":

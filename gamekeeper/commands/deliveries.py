@@ -9,7 +9,7 @@ import typer
 from gamekeeper.commands import common
 
 app = typer.Typer(help="Deliveries: decisions and alerts on their way out.", no_args_is_help=True)
-OUTCOMES = ("waiting", "delivered", "given-up")
+OUTCOMES = ("waiting", "delivered", "given-up", "replaced")
 CHANNEL = Annotated[str | None, typer.Option(help="Only of this channel, such as webhook:ops.")]
 
 

@@ -1,17 +1,13 @@
 """The long-running processes. SIGTERM: finish the batch, leave the group, exit 0."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from gamekeeper import brokers
+from gamekeeper import brokers, endpoints
 from gamekeeper.commands import common
-from gamekeeper.settings import BadSettings, Settings
-
-if TYPE_CHECKING:
-    from consumers.channels.push import Push
-    from consumers.channels.webhook import Webhook
+from gamekeeper.settings import BadSettings
 
 PANEL = "Processes"
 
@@ -63,30 +59,12 @@ def deliver() -> None:
             database=settings.need_database(),
             schema=settings.schema,
             topics=Topics(settings.topic_prefix),
-            pushes=_pushes(settings),
-            webhooks=_webhooks(settings),
+            endpoints=endpoints.every(settings),
             channels=common.channels(settings),
             metrics_port=settings.metrics_port,
             metrics_host=settings.host,
         )
     )
-
-
-def _pushes(settings: Settings) -> "tuple[Push, ...]":
-    from consumers.channels.push import Push  # noqa: PLC0415
-
-    return tuple(Push(name, url, settings.push_token) for name, url in settings.push)
-
-
-def _webhooks(settings: Settings) -> "tuple[Webhook, ...]":
-    from consumers.channels.webhook import Webhook  # noqa: PLC0415
-
-    if settings.webhooks and not settings.webhook_secret:
-        raise BadSettings(
-            "GAMEKEEPER_WEBHOOK_SECRET is not set; alerts to GAMEKEEPER_WEBHOOKS must be signed (whsec_…)"
-        )
-    secret, private = settings.webhook_secret, settings.webhook_private
-    return tuple(Webhook(name, url, secret, private) for name, url in settings.webhooks)
 
 
 def gateway(

@@ -15,7 +15,9 @@ class Endpoint:
     statuses: list[int]
     headers: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
+    body: bytes = b""  # of each answer
     received: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -28,19 +30,24 @@ class Endpoint:
 
 
 @contextmanager
-def listening(*statuses: int, headers: Mapping[str, str] | None = None) -> Iterator[Endpoint]:
+def listening(*statuses: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Iterator[Endpoint]:
     """Serve an endpoint on a free port of this machine."""
-    endpoint = Endpoint(list(statuses), headers or {})
+    endpoint = Endpoint(list(statuses), headers or {}, body=body)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            endpoint.methods.append(self.command)
             endpoint.received.append((self.path, dict(self.headers), body))
             self.send_response(endpoint.status())
             for name, value in endpoint.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(endpoint.body)))
             self.end_headers()
+            self.wfile.write(endpoint.body)
+
+        def do_DELETE(self) -> None:
+            self.do_POST()
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

@@ -1,7 +1,7 @@
 """Channels: what each must do, whatever it is, and what HTTP answers mean."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,37 +10,35 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
-from kafka import KafkaConsumer
-from kafka.structs import TopicPartition
-from standardwebhooks import Webhook as Verifier
 
 from consumers import topics
-from consumers.channels import CHANNELS, http
+from consumers.channels import CHANNELS, OURS, crowdsec, http, trial
 from consumers.channels.outcome import KAFKA_WAITS, LONGEST_WAIT, STANDARD_WAITS, Delivered, Gone, Kind, Retry, next_try
-from consumers.channels.push import Push
 from consumers.channels.topic import Topic
-from consumers.channels.webhook import Webhook, signed
 from consumers.kafka import Producer
-from consumers.store.outbox import Delivery
+from detector.decision import in_force
+from detector.records import decode_decision
 from detector.topics import Topics
 from tests.consumers.endpoint import listening
+from tests.consumers.owing import SECRET, TOKEN, at, delivery, owed
+from tests.consumers.receivers import mail_server, syslog_server
+from tests.consumers.road import PATIENCE, free_port
+from tests.templates import make
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  # the example of the specification
-TOKEN = "push-token-canary"  # noqa: S105  # made up
 
-
-def delivery(channel: str, payload: bytes | None = b'{"type":"extraction.suspected","data":{}}') -> Delivery:
-    """Return a delivery owed to `channel`."""
-    now = datetime(2026, 11, 24, tzinfo=UTC)
-    return Delivery(7, channel, "alert", payload, b'["client_id","c","m"]', 1, now, "msg_2b7f")
+@pytest.fixture(autouse=True)
+def no_tokens() -> None:
+    """Forget what earlier tests logged in with: a port may come again."""
+    crowdsec._tokens.clear()
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A working and a broken other side of one kind of channel."""
+    """A working and a broken other side of one kind of channel, and what the working one got: text."""
 
     working: Any
     broken: Any
+    got: Callable[[], str] = str
 
 
 @pytest.fixture
@@ -49,15 +47,28 @@ def benches(kafka: str, topics_prefix: str) -> Iterator[dict[str, Bench]]:
     topics.ensure(kafka, 1, topics_prefix)
     names = Topics(topics_prefix)
     with contextlib.ExitStack() as stack:
-        good, bad = stack.enter_context(listening(200)), stack.enter_context(listening(500))
+        good, bad = stack.enter_context(listening(200, body=b'{"token":"t"}')), stack.enter_context(listening(500))
+        post, grumpy = stack.enter_context(mail_server()), stack.enter_context(mail_server(refuses=True))
+        collector = stack.enter_context(syslog_server())
         producer, lost = Producer(kafka), Producer("127.0.0.1:1")
         stack.callback(producer.close)
-        yield {
+        web = {
+            name: Bench(at(name, good.url), at(name, bad.url), lambda: repr(good.received))
+            for name, kind in CHANNELS.items()
+            if "http" in kind.schemes and name not in OURS
+        }
+        yield web | {
             "topic": Bench(Topic(names.decisions, producer), Topic(names.decisions, lost)),
             "keys": Bench(Topic(names.keys, producer), Topic(names.keys, lost)),
-            "push": Bench(Push("edge", good.url, TOKEN), Push("edge", bad.url, TOKEN)),
-            "webhook": Bench(
-                Webhook("ops", good.url, SECRET, private=True), Webhook("ops", bad.url, SECRET, private=True)
+            "email": Bench(
+                at("email", f"smtp://127.0.0.1:{post.port}"),
+                at("email", f"smtp://127.0.0.1:{grumpy.port}"),
+                lambda: "".join(mail.get_content() for mail in post.mails),
+            ),
+            "syslog": Bench(
+                at("syslog", f"syslog+tcp://127.0.0.1:{collector.port}"),
+                at("syslog", f"syslog+tcp://127.0.0.1:{free_port()}"),
+                lambda: repr(collector.came.wait(PATIENCE) and collector.received),
             ),
         }
 
@@ -69,7 +80,7 @@ class TestContract:
     def test_delivers_twice_alike(self, name: str, benches: dict[str, Bench]) -> None:
         """The same delivery sent again is delivered again: at least once is all that is promised."""
         send, settings = CHANNELS[name].send, benches[name].working
-        assert [send(delivery(name), settings) for _ in range(2)] == [Delivered(), Delivered()]
+        assert [send(owed(name), settings) for _ in range(2)] == [Delivered(), Delivered()]
 
     def test_a_tombstone_is_no_error(self, name: str, benches: dict[str, Bench]) -> None:
         """A delivery without payload is settled by every channel."""
@@ -77,7 +88,7 @@ class TestContract:
 
     def test_says_when_it_failed(self, name: str, benches: dict[str, Bench]) -> None:
         """An other side that does not work means: try again, with a reason."""
-        outcome = CHANNELS[name].send(delivery(name), benches[name].broken)
+        outcome = CHANNELS[name].send(owed(name), benches[name].broken)
         assert isinstance(outcome, Retry)
         assert outcome.why
 
@@ -85,56 +96,38 @@ class TestContract:
         """Neither the outcome nor the settings, printed, nor a log line hold a secret."""
         bench = benches[name]
         with structlog.testing.capture_logs() as logs:
-            outcomes = [CHANNELS[name].send(delivery(name), settings) for settings in (bench.working, bench.broken)]
-        text = repr((outcomes, bench, logs))
+            outcomes = [CHANNELS[name].send(owed(name), settings) for settings in (bench.working, bench.broken)]
+        text = repr((outcomes, bench.working, bench.broken, logs))
         assert SECRET.removeprefix("whsec_") not in text
         assert TOKEN not in text
 
-
-def test_topic_keeps_key_and_tombstone(kafka: str, topics_prefix: str) -> None:
-    """A decision's record has its key; a tombstone has no value."""
-    topics.ensure(kafka, 1, topics_prefix)
-    name = Topics(topics_prefix).decisions
-    producer = Producer(kafka)
-    for payload in (b"{}", None):
-        assert CHANNELS["topic"].send(delivery("topic", payload), Topic(name, producer)) == Delivered()
-    producer.close()
-    with KafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest", group_id=None) as consumer:
-        consumer.assign([TopicPartition(name, 0)])
-        records: list[Any] = []
-        for _ in range(50):
-            records += [record for batch in consumer.poll(200).values() for record in batch]
-            if len(records) == 2:
-                break
-    assert [(record.key, record.value) for record in records] == [
-        (b'["client_id","c","m"]', b"{}"),
-        (b'["client_id","c","m"]', None),
-    ]
+    def test_shadow_is_enforced_nowhere(self, name: str, benches: dict[str, Bench]) -> None:
+        """A block in shadow is told as one; what takes decisions is left with nothing to enforce."""
+        bench = benches[name]
+        assert CHANNELS[name].send(owed(name, shadow=True), bench.working) == Delivered()
+        got = bench.got()
+        if CHANNELS[name].takes == "alerts":
+            assert "nothing is enforced, in shadow" in got or '"shadow":true' in got
+        elif name == "crowdsec":
+            assert "DELETE" not in got
+            assert "decisions" in got
+            assert "/v1/alerts" not in got
+        else:
+            sent = owed(name, shadow=True).payload or b""
+            assert in_force([decode_decision(sent)], make.NOON_US) is None
+            assert name in OURS or sent.decode() in got
 
 
-def test_a_webhook_is_signed() -> None:
-    """The receiver's own library accepts what arrives, byte for byte, and the id is the delivery's."""
-    with listening(204) as endpoint:
-        sent = delivery("webhook:ops")
-        assert CHANNELS["webhook"].send(sent, Webhook("ops", endpoint.url, SECRET, private=True)) == Delivered()
-        [(path, headers, body)] = endpoint.received
-    assert path == "/hook"
-    assert Verifier(SECRET).verify(body, headers) == {"type": "extraction.suspected", "data": {}}
-    assert {name.lower(): value for name, value in headers.items()}["webhook-id"] == "msg_2b7f"
-
-
-def test_signature_of_the_specification() -> None:
-    """The example of Standard Webhooks 1.0.0 gives its signature, whatever this machine's time zone is."""
-    headers = signed(SECRET, "msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', 1614265330)
-    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-
-
-def test_push_shows_its_token() -> None:
-    """A gateway gets the decision as it is, and the token."""
-    with listening(200) as endpoint:
-        CHANNELS["push"].send(delivery("push:edge", b'{"id":1}'), Push("edge", endpoint.url, TOKEN))
-        [(_, headers, body)] = endpoint.received
-    assert (headers["Authorization"], body) == (f"Bearer {TOKEN}", b'{"id":1}')
+@pytest.mark.parametrize("name", [name for name in CHANNELS if name not in OURS])
+def test_a_trial_says_that_it_is_one(name: str, benches: dict[str, Bench]) -> None:
+    """`channels test` goes through the real channel; people read TEST, and nothing is enforced."""
+    assert trial.send(benches[name].working) == Delivered()
+    got = benches[name].got()
+    if CHANNELS[name].takes == "alerts":
+        assert "TEST, nothing happened" in got or '"test":true' in got
+    else:
+        assert "gamekeeper-test" in got
+        assert "/v1/alerts" not in got
 
 
 @pytest.mark.parametrize(

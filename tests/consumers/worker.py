@@ -22,7 +22,7 @@ def run_api(told: dict[str, Any]) -> None:
 def run_deliver(told: dict[str, Any]) -> None:
     """Run `deliver` until SIGTERM; `hooks` are the URLs of the webhooks, by number."""
     from consumers import deliver  # noqa: PLC0415
-    from consumers.channels.webhook import Webhook  # noqa: PLC0415
+    from consumers.channels.endpoint import Endpoint  # noqa: PLC0415
     from consumers.store.facts import Channels  # noqa: PLC0415
     from detector.brokers import Brokers  # noqa: PLC0415
     from detector.topics import Topics  # noqa: PLC0415
@@ -35,7 +35,9 @@ def run_deliver(told: dict[str, Any]) -> None:
             Brokers(told["kafka"]),
             told["database"],
             topics=Topics(told["prefix"]),
-            webhooks=tuple(Webhook(f"hook{at}", url, HOOK_SECRET, private=True) for at, url in enumerate(urls)),
+            endpoints=tuple(
+                Endpoint("webhook", f"hook{at}", url, HOOK_SECRET, private=True) for at, url in enumerate(urls)
+            ),
             channels=Channels(("topic",), tuple(f"webhook:hook{at}" for at in range(len(urls)))),
             metrics_port=told.get("metrics_port"),
         )

@@ -1,5 +1,6 @@
 """What every signal must pass; the registry says which signals there are."""
 
+import re
 from dataclasses import fields, replace
 from typing import Any
 
@@ -73,6 +74,7 @@ def test_explains_itself(signal: Signal) -> None:
         assert "7 of 14" in sentence
         assert "ordinary clients: at most 25.0%" in sentence
     assert signal.source
+    assert re.fullmatch(r"Its? [^.\d]{20,}\.", signal.plain)  # for everybody: one sentence, no figures
 
 
 @pytest.mark.parametrize("signal", FOLDS, ids=lambda signal: signal.name)

@@ -57,9 +57,10 @@ def test_listed_by_channel_outcome_and_age(engine: Engine) -> None:
 
 def test_sent_again_from_the_first_try_and_in_order(engine: Engine) -> None:
     """The same alert under the same id; of one client the older goes first, before what came later; it is audited."""
+    gone = []
     for serial, standing in enumerate((Standing.SUSPECTED, Standing.CONFIRMED), start=1):
         saved(engine, verdict(standing, serial))
-    gone = give_up(engine, HOOK) + give_up(engine, HOOK)
+        gone += give_up(engine, HOOK)
     names = [line.message for line in reversed(listed(engine, Wanted(HOOK)))]
     assert resend(engine, gone[::-1], SAID) == gone
     sent = []

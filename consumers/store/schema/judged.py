@@ -1,6 +1,6 @@
 """Tables of what was judged: verdicts and their evidence, standings, episodes, snapshots."""
 
-from sqlalchemy import Index, Table, UniqueConstraint
+from sqlalchemy import Column, Index, Table, UniqueConstraint
 
 from consumers.store.schema.columns import (
     BYTES,
@@ -111,6 +111,8 @@ episodes = Table(
     may("leakage", REAL, "the latest known leakage; null: never known"),
     count("verdicts", "verdicts of this episode"),
     may("alerted", TEXT, "the latest alert sent: budget, suspected, confirmed or resolved; null: none yet"),
+    Column("told", JSON, nullable=False, server_default="[]", comment="channels that are to hear its end"),
+    may("plain", TEXT, "the evidence in plain words; null: never told"),
     UniqueConstraint("id"),
     comment="A client's verdicts from leaving clear until returning to it.",
 )

@@ -1,0 +1,113 @@
+"""An alert in short plain sentences. Templates lay them out and escape them for their format; none words its own."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import MAXYEAR, UTC, datetime
+
+from consumers.alert import Alert, Case, Change, technique_page
+from detector.decision import Action
+from detector.standing import Standing
+
+NAME = 80  # characters of a client's, model's or tenant's name
+UNSEEN = "(nothing that can be seen)"  # for a name
+SENTENCE = 300  # characters of any other text
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, marks of direction, half characters
+_HAPPENED = {
+    "extraction.budget": "has asked enough to copy",
+    "extraction.suspected": "is suspected of copying",
+    "extraction.confirmed": "is copying",
+}
+_DONE = {
+    Action.PERTURB: "given coarser answers",
+    Action.THROTTLE: "slowed down and given coarser answers",
+    Action.BLOCK: "blocked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an alert says. No text holds a line break or a control character."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]  # label and text
+    links: tuple[tuple[str, str], ...]  # label and URL, ours alone
+
+
+def words(alert: Alert) -> Words:
+    """Return what an alert says, for people."""
+    case = alert.data
+    known = [
+        ("Client", name(case.client)),
+        ("Tenant", clean(case.tenant or "", NAME)),
+        ("Model", name(case.model)),
+        ("Since", moment(case.since)),
+        ("How sure", _sure(case)),
+        ("Why", clean(case.plain, SENTENCE)),
+        ("In figures", clean(case.reason, SENTENCE)),
+        ("Learnt so far", _learnt(case)),
+        ("Done", _done(case)),
+        ("Technique", f"{case.atlas} Extract AI Model (MITRE ATLAS)"),
+        ("Episode", clean(case.episode, NAME)),
+    ]
+    links = [("Report", case.links.report), ("API", case.links.api)] if case.links else []
+    return Words(
+        _title(alert), tuple((label, text) for label, text in known if text), (*links, ("ATLAS", technique_page(alert)))
+    )
+
+
+def clean(text: str, most: int) -> str:
+    """Return `text` in one line of at most `most` characters, without what people cannot see."""
+    seen = "".join(" " if unicodedata.category(one) in _UNSEEN else one for one in text[: 2 * most])
+    line = " ".join(seen.split())
+    return line if len(line) <= most and len(text) <= 2 * most else line[: most - 1] + "…"
+
+
+def name(text: str) -> str:
+    """Return a client's or model's name as people see it."""
+    return clean(text, NAME) or UNSEEN
+
+
+def moment(time: datetime) -> str:
+    """Return a time as people read it, in UTC."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def moment_wire(time: datetime) -> str:
+    """Return a time as RFC 5424 has it, in UTC."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03}Z"
+
+
+def seconds(time: datetime) -> datetime:
+    """Return a time in whole seconds, as tools write it."""
+    return time.replace(microsecond=0)
+
+
+def _title(alert: Alert) -> str:
+    case = alert.data
+    who, model = name(case.client), name(case.model)
+    happened = _HAPPENED.get(alert.type, "concerns")
+    title = f"Resolved: {who} and {model}" if case.change is Change.RESOLVED else f"{who} {happened} {model}"
+    return f"TEST, nothing happened: {title}" if case.test else title
+
+
+def _sure(case: Case) -> str:
+    standing = case.highest if case.standing is Standing.CLEAR else case.standing
+    return f"{standing}, score {case.score:.2f} of 1"
+
+
+def _learnt(case: Case) -> str:
+    return "not known yet" if case.leakage is None else f"about {case.leakage:.0%} of the model"
+
+
+def _end(until: datetime) -> str:
+    return "until a person ends it" if until.year == MAXYEAR else f"until {moment(until)}"
+
+
+def _done(case: Case) -> str:
+    action = Action.parse(case.action)
+    if action is Action.ALLOW:
+        return "what was done has ended" if case.change is Change.RESOLVED else "nothing: people are only told"
+    until = "" if case.until is None else f" {_end(case.until)}"
+    if case.shadow:
+        return f"nothing is enforced, in shadow: it would be {_DONE[action]}{until}"
+    return f"it is {_DONE[action]}{until}"
