@@ -5,10 +5,11 @@ from http import HTTPStatus
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 
 from consumers.store.facts import Missing
+from consumers.store.lists import BadCursor
 from consumers.store.people import Exempt
 
 CROWDSEC = "/v1/"  # paths below this are CrowdSec's
@@ -21,7 +22,9 @@ def register(application: FastAPI) -> None:
     application.add_exception_handler(RequestValidationError, _malformed)
     application.add_exception_handler(Missing, _missing)
     application.add_exception_handler(Exempt, _exempt)
-    application.add_exception_handler(SQLAlchemyError, _away)
+    application.add_exception_handler(BadCursor, _bad_cursor)
+    for away in (exc.OperationalError, exc.InterfaceError, exc.TimeoutError):
+        application.add_exception_handler(away, _away)
 
 
 def answer(request: Request, status: int, detail: str) -> Response:
@@ -53,6 +56,10 @@ def _missing(request: Request, error: Exception) -> Response:
 
 def _exempt(request: Request, error: Exception) -> Response:
     return answer(request, 409, str(error))
+
+
+def _bad_cursor(request: Request, error: Exception) -> Response:
+    return answer(request, 400, str(error))
 
 
 def _away(request: Request, _error: Exception) -> Response:

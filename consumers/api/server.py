@@ -1,5 +1,6 @@
 """The application, put together from its endpoints, and the server that runs it."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,13 +9,21 @@ import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
-from consumers.api import bouncers, health, problems
+from consumers.api import bouncers, decisions, events, health, judged, problems, said
+from consumers.api.bell import Bell
 from consumers.api.house import House
 from consumers.api.settings import ApiSettings
 from consumers.health import Health
 from consumers.store.engine import connect
 
-ENDPOINTS: tuple[APIRouter, ...] = (health.router, bouncers.router)
+ENDPOINTS: tuple[APIRouter, ...] = (
+    health.router,
+    bouncers.router,
+    events.router,  # its path comes before that of one decision
+    decisions.router,
+    judged.router,
+    said.router,
+)
 BODY_BYTES = 1 << 20  # of a request; usage metrics of a large bouncer are a few kB
 _GRACE_SECONDS = 3  # for answers under way when asked to stop
 
@@ -23,9 +32,14 @@ def app(settings: ApiSettings) -> FastAPI:
     """Return the application; it connects when first asked."""
     engine = connect(settings.database, settings.schema, name="gamekeeper api")
 
+    bell = Bell()
+
     @asynccontextmanager
     async def life(_application: FastAPI) -> AsyncIterator[None]:
+        ringing = asyncio.create_task(bell.ring(engine))
         yield
+        ringing.cancel()
+        await asyncio.wait([ringing])  # its ear is at the database yet
         engine.dispose()
 
     application = FastAPI(
@@ -36,7 +50,7 @@ def app(settings: ApiSettings) -> FastAPI:
         lifespan=life,
         max_body_size=BODY_BYTES,
     )
-    application.state.house = House(engine, Health(), settings)
+    application.state.house = House(engine, Health(), settings, bell)
     problems.register(application)
     for router in ENDPOINTS:
         application.include_router(router)

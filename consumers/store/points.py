@@ -6,18 +6,18 @@ did not see is later than it, exactly once, however many write at the same time.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, TextClause, text
 
 from consumers.store.facts import microseconds
 from detector.decision import Action, Decision, Key, Origin, Scope
 
 PAGE = 500  # decisions that a statement reads
 
-_FORM = re.compile(r"[1-9]\d{0,18}:[1-9]\d{0,18}:(\d{1,19}(,\d{1,19})*)?")
+FORM = re.compile(r"[1-9]\d{0,18}:[1-9]\d{0,18}:(\d{1,19}(,\d{1,19})*)?")
 _NOW = text("SELECT pg_current_snapshot()::text, now()")
 _FITS = text("""
     SELECT pg_snapshot_xmax(CAST(:seen AS pg_snapshot)) <= pg_snapshot_xmax(pg_current_snapshot())
@@ -59,7 +59,7 @@ def now(engine: Engine) -> Point:
 
 def fits(engine: Engine, seen: str) -> bool:
     """Tell whether `seen` can be of this database. One from before a restore into another server is ahead of it."""
-    if not _FORM.fullmatch(seen):
+    if not FORM.fullmatch(seen):
         return False
     lowest, highest, *_ = map(int, seen.split(":")[:2])
     if lowest > highest:
@@ -68,28 +68,28 @@ def fits(engine: Engine, seen: str) -> bool:
         return bool(connection.execute(_FITS, {"seen": seen}).scalar_one())
 
 
-def between(engine: Engine, after: str, upto: str) -> Iterator[Decision]:
-    """Yield each decision that `upto` saw and `after` did not, once, by number. Both are `Point.seen`.
+def between(engine: Engine, after: str, upto: str) -> Iterator[list[Decision]]:
+    """Yield pages of the decisions that `upto` saw and `after` did not: each once, by number. Both are `Point.seen`.
 
-    No transaction stays open while the caller is busy with one.
+    No transaction stays open while the caller is busy with a page.
     """
-    last, page = 0, PAGE
-    while page == PAGE:
-        with engine.connect() as connection:
-            bound = {"after": after, "upto": upto, "id": last, "limit": PAGE}
-            found = [_decision(row) for row in connection.execute(_BETWEEN, bound)]
-        yield from found
-        last, page = found[-1].id if found else last, len(found)
+    return _pages(engine, _BETWEEN, {"after": after, "upto": upto})
 
 
-def active(engine: Engine) -> Iterator[Decision]:
-    """Yield the decisions in force now, shadow ones and allowances too, by number; pages as `between` does."""
-    last, page = 0, PAGE
-    while page == PAGE:
+def active(engine: Engine) -> Iterator[list[Decision]]:
+    """Yield pages of the decisions in force now, shadow ones and allowances too, by number."""
+    return _pages(engine, _ACTIVE, {})
+
+
+def _pages(engine: Engine, query: TextClause, bound: Mapping[str, str]) -> Iterator[list[Decision]]:
+    last, full = 0, True
+    while full:
         with engine.connect() as connection:
-            found = [_decision(row) for row in connection.execute(_ACTIVE, {"id": last, "limit": PAGE})]
-        yield from found
-        last, page = found[-1].id if found else last, len(found)
+            found = [_decision(row) for row in connection.execute(query, {**bound, "id": last, "limit": PAGE})]
+        if found:
+            yield found
+            last = found[-1].id
+        full = len(found) == PAGE
 
 
 def _decision(row: object) -> Decision:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,17 +58,24 @@ class Api:
         people.lift(self.engine, scope, value, ANY_MODEL, SAID, CHANNELS)
 
 
-@pytest.fixture
-def api(database: str) -> Iterator[Api]:
-    """Return an api that answers."""
-    settings = ApiSettings(database, port=free_port(), key_pepper=PEPPER)
+@contextmanager
+def serving(settings: ApiSettings) -> Iterator[str]:
+    """Serve on a thread; yield where."""
     server = uvicorn.Server(uvicorn.Config(app(settings), port=settings.port, log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
     until(lambda: server.started)
+    try:
+        yield f"http://127.0.0.1:{settings.port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def api(database: str) -> Iterator[Api]:
+    """Return an api that answers."""
     engine = connect(database)
-    with ExitStack() as closing:
-        yield Api(f"http://127.0.0.1:{settings.port}", engine, closing)
-    server.should_exit = True
-    thread.join()
+    with serving(ApiSettings(database, port=free_port(), key_pepper=PEPPER)) as url, ExitStack() as closing:
+        yield Api(url, engine, closing)
     engine.dispose()

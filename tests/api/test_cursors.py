@@ -48,7 +48,7 @@ class Bouncer:
         self.deleted += deleted
 
 
-def _write(api: Api, number: int) -> None:
+def write(api: Api, number: int) -> None:
     """Do what people and the detector do, at random, on clients that all writers share."""
     dice = random.Random(number)  # noqa: S311  # the same each time
     for act in range(ACTS):
@@ -83,7 +83,7 @@ def test_eight_writers(api: Api) -> None:
     bouncer, fresh = Bouncer(api.bouncer()), Bouncer(api.bouncer())
     bouncer.pull(startup=True)
     with ThreadPoolExecutor(WRITERS) as pool:
-        writing = [pool.submit(_write, api, number) for number in range(WRITERS)]
+        writing = [pool.submit(write, api, number) for number in range(WRITERS)]
         while not all(one.done() for one in writing):
             bouncer.pull()
         for done in writing:
@@ -100,11 +100,11 @@ def test_each_decision_is_between_two_points_once(api: Api) -> None:
     found: list[int] = []
     at = points.now(api.engine)
     with ThreadPoolExecutor(WRITERS) as pool:
-        writing = [pool.submit(_write, api, number) for number in range(WRITERS)]
+        writing = [pool.submit(write, api, number) for number in range(WRITERS)]
         while True:
             ended = all(one.done() for one in writing)
             later = points.now(api.engine)
-            found += [decision.id for decision in points.between(api.engine, at.seen, later.seen)]
+            found += [decision.id for page in points.between(api.engine, at.seen, later.seen) for decision in page]
             at = later
             if ended:
                 break
