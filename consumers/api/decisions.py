@@ -1,5 +1,6 @@
 """Decisions: what was decided and what is in force; people's own, and their end."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -10,9 +11,8 @@ from pydantic import BaseModel
 
 from consumers.api.doors import Reader, Responder
 from consumers.api.forms import Act, Listed, Seconds, Text, Window, found, listed
-from consumers.api.house import Shared
+from consumers.api.house import House, Shared
 from consumers.store import lists, people
-from consumers.store.facts import moment
 from detector.decision import Action, Decision, Scope
 
 router = APIRouter(prefix="/api/v1", tags=["decisions"])
@@ -40,11 +40,11 @@ class DecisionForm(BaseModel):
     until: datetime
     origin: str
     reason: str
-    shadow: bool = False
-    verdict: UUID | None = None
-    episode: UUID | None = None
-    who: str | None = None
-    made: datetime | None = None
+    shadow: bool
+    verdict: UUID | None
+    episode: UUID | None
+    who: str | None
+    made: datetime
 
 
 class Filter(Window):
@@ -64,20 +64,9 @@ class Order(Act):
     seconds: Seconds | None = None
 
 
-def wire(made: Decision) -> dict[str, Any]:
-    """Return a decision that was just taken, in the form's words."""
-    return {
-        "id": made.id,
-        "serial": made.serial,
-        "scope": made.key.scope,
-        "value": made.key.value,
-        "model": made.key.model,
-        "action": made.action.word,
-        "until": moment(made.until),
-        "origin": made.origin,
-        "reason": made.reason,
-        "shadow": made.shadow,
-    }
+def written(house: House, made: Sequence[Decision]) -> list[lists.Line]:
+    """Return decisions that were just taken, as they are kept."""
+    return [found(lists.one(house.engine, lists.DECISIONS, {"id": one.id}), "decision") for one in made]
 
 
 @router.get("/decisions", response_model=Listed[DecisionForm])
@@ -112,11 +101,12 @@ def decide(house: Shared, responder: Responder, order: Order) -> Any:
         why=order.why,
         who=responder.client,
     )
-    return wire(people.decide(house.engine, taken, house.settings.channels))
+    [line] = written(house, [people.decide(house.engine, taken, house.settings.channels)])
+    return line
 
 
 @router.post("/lifts", response_model=list[DecisionForm])
 def lift(house: Shared, responder: Responder, act: Act) -> Any:
     """End what is in force; the same evidence does not bring it back. Entries of the allowlist stay."""
     said, channels = act.said(responder), house.settings.channels
-    return [wire(one) for one in people.lift(house.engine, act.scope, act.value, act.model, said, channels)]
+    return written(house, people.lift(house.engine, act.scope, act.value, act.model, said, channels))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import AwareDatetime, BaseModel
 
-from consumers.api.decisions import DecisionForm, wire
+from consumers.api.decisions import DecisionForm, written
 from consumers.api.doors import Admin, Reader, Responder
 from consumers.api.forms import About, Act, Listed, Text, Window, Words, listed, said
 from consumers.api.house import Shared
@@ -132,7 +132,7 @@ def allow(house: Shared, admin: Admin, entry: Entry) -> Any:
     until = None if entry.until is None else microseconds(entry.until.astimezone(UTC))
     added = people.Entry(entry.scope, entry.value, entry.model, until)
     made = people.allowlist_add(house.engine, added, entry.said(admin), house.settings.channels)
-    return [wire(one) for one in made]
+    return written(house, made)
 
 
 @router.delete("/allowlist", response_model=list[DecisionForm])
@@ -142,7 +142,7 @@ def disallow(house: Shared, admin: Admin, removal: Annotated[Removal, Query()]) 
     made = people.allowlist_remove(house.engine, key.scope, key.value, key.model, told, house.settings.channels)
     if not made:
         raise HTTPException(404, "there is no such entry in force")
-    return [wire(one) for one in made]
+    return written(house, made)
 
 
 @router.get("/audit", response_model=Listed[AuditForm])

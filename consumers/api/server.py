@@ -1,6 +1,7 @@
 """The application, put together from its endpoints, and the server that runs it."""
 
 import asyncio
+import resource
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -59,6 +60,8 @@ def app(settings: ApiSettings) -> FastAPI:
 
 def run(settings: ApiSettings) -> None:
     """Serve until SIGTERM or SIGINT."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection is a file, also one that says nothing
     server = uvicorn.Server(
         uvicorn.Config(
             app(settings),
