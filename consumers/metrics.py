@@ -27,6 +27,11 @@ UNDELIVERED = Gauge(
     "gamekeeper_deliveries_undelivered", "Deliveries that wait or were given up", ["channel", "outcome"]
 )
 EXPIRED = Counter("gamekeeper_decisions_expired", "Decisions that ended by the clock")
+BOUNCER_REQUESTS = Counter(
+    "gamekeeper_bouncer_requests",
+    "Requests that bouncers say they saw (processed) or refused (dropped)",
+    ["bouncer", "what"],
+)
 DEGRADED = Gauge("gamekeeper_degraded", "1 while /healthz says degraded")
 IDLE = Gauge("gamekeeper_main_loop_idle_seconds", "Time since the main loop last came round")
 

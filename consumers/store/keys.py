@@ -1,5 +1,6 @@
 """API keys: shown once, stored hashed. Clients' keys reach every gateway through the topic `keys`."""
 
+import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,13 +18,15 @@ BITS = 256  # random: nobody guesses it, so a plain fast hash is enough
 PREFIX = 8  # characters shown in lists and logs, of which five are random
 CLIENT = "client"
 BOUNCER = "bouncer"
+API = "api"
+API_ROLES = ("read", "respond", "admin")  # each may do what those before it may
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
     """Whose key it is, and what it is good for."""
 
-    client: str  # the client or bouncer
+    client: str  # the client, bouncer, person or tool
     tenant: str | None = None
     roles: tuple[str, ...] = ("predict",)
     expires: int | None = None  # µs; None: until revoked
@@ -44,7 +47,7 @@ class KeyLine:
 
     hash: str
     prefix: str
-    kind: str  # "client" or "bouncer"
+    kind: str  # "client", "bouncer" or "api"
     client: str
     tenant: str | None
     roles: tuple[str, ...]
@@ -104,16 +107,25 @@ def rotate_key(engine: Engine, name: str, overlap: timedelta, said: Said, pepper
         return new
 
 
-def bouncer(engine: Engine, secret: str, pepper: bytes = b"") -> str | None:
-    """Return whose bouncer key `secret` is, or None."""
-    row = api_keys.c
+def add_api_key(engine: Engine, holder: Holder, said: Said, pepper: bytes = b"") -> New:
+    """Make a key with which people and their tools may ask the REST API; its roles are of API_ROLES."""
+    with engine.begin() as connection:
+        return _add(connection, API, holder, said, pepper)
+
+
+def known(engine: Engine, secret: str, kind: str, pepper: bytes = b"") -> KeyLine | None:
+    """Return what is known of the key `secret` where it is in use and of this kind, or None.
+
+    It is looked up by its hash, and that is compared in constant time: nothing can be learnt from how long it takes.
+    """
+    row, wanted = api_keys.c, hashed(secret, pepper)
     with engine.connect() as connection:
         found = connection.execute(
-            select(row.client)
-            .where(row.hash == hashed(secret, pepper), row.kind == BOUNCER, row.revoked.is_(None))
+            select(api_keys)
+            .where(row.hash == wanted, row.kind == kind, row.revoked.is_(None))
             .where(or_(row.expires.is_(None), row.expires > func.now()))
         ).first()
-        return None if found is None else str(found.client)
+    return _line(found) if found is not None and hmac.compare_digest(found.hash, wanted) else None
 
 
 def _in_use(connection: Connection, name: str) -> str:

@@ -116,6 +116,12 @@ def listen(engine: Engine, timeout: float, channels: Sequence[str] | None = None
         return True
 
 
+def hear(engine: Engine, seconds: float) -> None:
+    """Wait until somebody owes something to whatever channel, at most `seconds`; words between two calls are missed."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection, _listening(connection) as wait:
+        wait(seconds)
+
+
 @contextmanager
 def _listening(connection: Connection) -> Iterator[Callable[[float], None]]:
     """Yield a function that sleeps until somebody owes something, at most the given seconds."""

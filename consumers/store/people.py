@@ -129,6 +129,17 @@ def label(engine: Engine, client: str, model: str, what: str, said: Said) -> int
         return number
 
 
+def conclude(engine: Engine, about: Key, what: str, said: Said, channels: Channels) -> int:
+    """Label a client, and lift what is in force on it unless it is a true positive. Returns the feedback's id.
+
+    `about` names the client and model. Raises as `label` does.
+    """
+    number = label(engine, about.value, about.model, what, said)
+    if what != "true-positive":
+        lift(engine, about.scope, about.value, about.model, said, channels)
+    return number
+
+
 def allowlist_add(engine: Engine, entry: Entry, said: Said, channels: Channels) -> list[Decision]:
     """Add or change an entry, and end what is in force against it in the same transaction. Returns the decisions."""
     with engine.begin() as connection:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, func, select, text
 
@@ -133,6 +134,16 @@ def show(engine: Engine, client: str, limit: int = 50) -> Shown:
     if not (shown.lines or shown.decisions or shown.verdicts):
         raise Missing(f"client {client!r}: never seen")
     return shown
+
+
+def verdict(engine: Engine, name: UUID) -> VerdictLine:
+    """Return a verdict with its evidence. Raises Missing."""
+    with engine.connect() as connection:
+        row = connection.execute(select(*_VERDICT).where(schema.verdicts.c.id == name)).one_or_none()
+        if row is None:
+            raise Missing(f"verdict {name}: there is none")
+        [shown] = _with_evidence(connection, [VerdictLine(**row._mapping)])  # noqa: SLF001  # documented
+        return shown
 
 
 def totals(engine: Engine) -> Totals:

@@ -10,17 +10,18 @@ from detector.records import OPERATIONS, ApiKey, Operation, Role, encode_api_key
 from gamekeeper.commands import common
 
 app = typer.Typer(
-    help="API keys of clients (gateway) and of bouncers (api), and roles: what they permit.", no_args_is_help=True
+    help="API keys of clients (gateway), bouncers and people (api), and roles: what they permit.", no_args_is_help=True
 )
 PREFIX = Annotated[str, typer.Argument(help="The key's first characters, as `keys list` shows them.")]
 PREDICT = ("predict",)
+API_ROLES = ("read", "respond", "admin")  # as in the store, which is loaded only by commands that need it
 WHY = Annotated[str, typer.Option(help="Goes to the audit log.")]
 LOOK = "What it permits: predict (to ask) or metadata (to look); both, unless given. Repeatable."
 
 
 @app.command()
 def add(  # noqa: PLR0913  # options of a command
-    name: Annotated[str, typer.Argument(help="The client, or with --bouncer what enforces decisions elsewhere.")],
+    name: Annotated[str, typer.Argument(help="The client; with --bouncer or --api the tool or the person.")],
     tenant: Annotated[str | None, typer.Option(help="The client's tenant.")] = None,
     expires: Annotated[str | None, typer.Option("--for", help="Valid for so long, such as 90d; else for good.")] = None,
     role: Annotated[
@@ -30,20 +31,24 @@ def add(  # noqa: PLR0913  # options of a command
     bouncer: Annotated[
         bool, typer.Option("--bouncer", help="A key for the decision API, not for the gateway.")
     ] = False,
+    api: Annotated[str | None, typer.Option(help="A key for the REST API: read, respond or admin.")] = None,
     why: WHY = "",
 ) -> None:
     """Make a key and show it, this once."""
+    if api is not None and api not in API_ROLES:
+        raise typer.BadParameter(f"--api {api!r} is not one of {', '.join(API_ROLES)}")
     settings = common.settings()
     from consumers.store import keys as store  # noqa: PLC0415
 
     engine, seconds, pepper = common.engine(settings), common.duration(expires), settings.key_pepper.encode()
+    until = None if seconds is None else common.after(seconds)
     if bouncer:
         new = store.add_bouncer_key(engine, name, common.said(why), pepper)
+    elif api is not None:
+        new = store.add_api_key(engine, store.Holder(name, roles=(api,), expires=until), common.said(why), pepper)
     else:
-        until = None if seconds is None else common.after(seconds)
-        new = store.add_client_key(
-            engine, store.Holder(name, tenant, tuple(role or PREDICT), until), common.said(why), pepper
-        )
+        holder = store.Holder(name, tenant, tuple(role or PREDICT), until)
+        new = store.add_client_key(engine, holder, common.said(why), pepper)
     typer.echo(new.secret)
 
 

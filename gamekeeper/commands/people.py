@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from detector.decision import ANY_MODEL, Action, Scope
+from detector.decision import ANY_MODEL, Action, Key, Scope
 from gamekeeper.commands import common
 
 PANEL = "People"
@@ -64,10 +64,8 @@ def label(
     settings = common.settings()
     from consumers.store import people  # noqa: PLC0415
 
-    engine, said = common.engine(settings), common.said(why)
-    people.label(engine, client, model, what, said)
-    if what != "true-positive":
-        people.lift(engine, Scope.CLIENT, client, model, said, common.channels(settings))
+    about = Key(Scope.CLIENT, client, model)
+    people.conclude(common.engine(settings), about, what, common.said(why), common.channels(settings))
     typer.echo(f"{client}: {what}")
 
 

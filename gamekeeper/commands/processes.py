@@ -111,11 +111,18 @@ def gateway(
 
 
 def api() -> None:
-    """Serve health and metrics for people and their tools."""
+    """Serve decisions to bouncers, and everything to people and their tools."""
     settings = common.settings()
     database = settings.need_database()
     from consumers import api as process  # noqa: PLC0415
 
     process.run(
-        process.ApiSettings(database=database, schema=settings.schema, host=settings.host, port=settings.api_port)
+        process.ApiSettings(
+            database=database,
+            schema=settings.schema,
+            host=settings.host,
+            port=settings.api_port,
+            key_pepper=settings.key_pepper.encode(),
+            channels=common.channels(settings),
+        )
     )

@@ -57,3 +57,15 @@ def test_a_role_from_first_to_last(database: str) -> None:
     run("role", "trial", "--remove")
     assert key_roles.list_roles(engine) == []
     engine.dispose()
+
+
+def test_a_key_of_the_rest_api(database: str) -> None:
+    """It has one role of three and may end; it is not published to gateways."""
+    secret = run("add", "ann", "--api", "respond", "--for", "90d").strip()
+    run("add", "ann", "--api", "god", code=2)
+    engine = connect(database)
+    line = keys.known(engine, secret, keys.API, PEPPER.encode())
+    assert line is not None
+    assert (line.client, line.roles, line.expires is not None) == ("ann", ("respond",), True)
+    assert keys.known(engine, secret, keys.BOUNCER, PEPPER.encode()) is None
+    engine.dispose()

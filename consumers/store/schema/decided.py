@@ -49,11 +49,19 @@ decisions = Table(
     may("episode", UUID, "the episode it belongs to; null: a person's"),
     may("who", TEXT, "the person who took it; null: the detector"),
     stamp("made", "when it was written"),
+    Column(
+        "xact",
+        LONG,
+        nullable=False,
+        server_default=text("pg_current_xact_id()::text::bigint"),
+        comment="the transaction that wrote it: by it is known what a bouncer has not been told of",
+    ),
     UniqueConstraint("scope", "value", "model", "serial"),
     comment="Each decision ever taken. Appended, never edited.",
 )
 Index("ix_decisions_verdict", decisions.c.verdict)
 Index("ix_decisions_made", decisions.c.made)
+Index("ix_decisions_xact", decisions.c.xact)
 
 decision_heads = Table(
     "decision_heads",
@@ -139,7 +147,7 @@ api_keys = Table(
     metadata,
     key("hash", TEXT, "HMAC-SHA256 of the key under the pepper (none: SHA-256), hexadecimal; the key is nowhere"),
     must("prefix", TEXT, "the key's first eight characters, to recognise it by"),
-    must("kind", TEXT, "client (asks at a gateway) or bouncer (asks the decision API)"),
+    must("kind", TEXT, "client (asks at a gateway), bouncer (pulls decisions) or api (asks the REST API)"),
     must("client", TEXT, "the client or bouncer it identifies"),
     may("tenant", TEXT, "the client's tenant; null: none"),
     must("roles", ARRAY(TEXT), "what it may do"),
@@ -150,6 +158,20 @@ api_keys = Table(
     comment="API keys, hashed.",
 )
 Index("ix_api_keys_prefix", api_keys.c.prefix)
+
+bouncers = Table(
+    "bouncers",
+    metadata,
+    key("key", TEXT, "api_keys.hash of the key it pulls with"),
+    key("address", TEXT, "where it pulls from"),
+    must("seen", TEXT, "the transactions it was told of twice, as pg_snapshot"),
+    must("at", TIME, "when those were all that had committed"),
+    may("next_seen", TEXT, "the transactions it was told of once; null: the same"),
+    may("next_at", TIME, "when those were all that had committed"),
+    stamp("pulled", "when it last pulled"),
+    must("agent", TEXT, "what it calls itself: its User-Agent"),
+    comment="How far each bouncer has been told of the decisions, by key and address.",
+)
 
 roles = Table(
     "roles",

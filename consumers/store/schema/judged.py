@@ -138,5 +138,6 @@ snapshots = Table(
     must("data", BYTES, "the detector's memory of the client: named, versioned sections; no pickle, no raw input"),
     stamp("written", "when this row was last written"),
     Index("ix_snapshots_partition", "topic", "partition"),
+    Index("ix_snapshots_tenant", "tenant"),
     comment="What the detector remembers of each client and model.",
 )

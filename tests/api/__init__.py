@@ -1,0 +1,1 @@
+"""The decision API and the REST API, over HTTP, on a real Postgres."""
