@@ -1,4 +1,4 @@
-"""A running api with a database of its own, and whoever asks it."""
+"""A running api, one for all tests and emptied before each, and whoever asks it."""
 
 import threading
 from collections.abc import Iterator
@@ -16,7 +16,9 @@ from consumers.store import keys, people
 from consumers.store.engine import connect
 from consumers.store.facts import Channels
 from detector.decision import ANY_MODEL, Action, Decision, Scope
+from tests.conftest import administer, database_name, database_url
 from tests.consumers.road import free_port, until
+from tests.store.conftest import EMPTY
 
 PEPPER = b"a pepper of ours"
 SAID = people.Said("ann", "a test")
@@ -28,6 +30,7 @@ class Api:
     """The api and its database."""
 
     url: str
+    database: str
     engine: Engine
     closing: ExitStack
 
@@ -72,10 +75,24 @@ def serving(settings: ApiSettings) -> Iterator[str]:
         thread.join()
 
 
+@pytest.fixture(scope="session")
+def shared(postgres: str, migrated_template: str) -> Iterator[tuple[str, str]]:
+    """Return the database that these tests share, and where an api on it answers."""
+    name = database_name()
+    administer(postgres, f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+    database = database_url(postgres, name)
+    with serving(ApiSettings(database, port=free_port(), key_pepper=PEPPER)) as url:
+        yield database, url
+    administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
-def api(database: str) -> Iterator[Api]:
-    """Return an api that answers."""
+def api(shared: tuple[str, str]) -> Iterator[Api]:
+    """Return an api that answers, with an empty database."""
+    database, url = shared
     engine = connect(database)
-    with serving(ApiSettings(database, port=free_port(), key_pepper=PEPPER)) as url, ExitStack() as closing:
-        yield Api(url, engine, closing)
+    with engine.begin() as connection:
+        connection.execute(EMPTY)
+    with ExitStack() as closing:
+        yield Api(url, database, engine, closing)
     engine.dispose()

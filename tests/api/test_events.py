@@ -124,13 +124,13 @@ def test_ids_that_are_none(api: Api) -> None:
         assert [one["value"] for one in until_complete(stream)[0]] == ["thief"]
 
 
-def test_there_are_only_so_many(api: Api, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_are_only_so_many(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """One too many is told to come back; a place that is left is taken again. Without a key there is none."""
     monkeypatch.setattr(house, "STREAMS", 1)
     monkeypatch.setattr(events, "STREAM_SECONDS", 0.05)
     client = asker(api, "read")
     assert httpx.get(f"{api.url}/api/v1/{PATH}").status_code == 401
-    with serving(ApiSettings(database, port=free_port(), key_pepper=PEPPER)) as url:
+    with serving(ApiSettings(api.database, port=free_port(), key_pepper=PEPPER)) as url:
         client.base_url = f"{url}/api/v1/"
         with listening(client) as stream:
             until_complete(stream)

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from consumers.store.engine import connect
 from tests.conftest import administer, database_name, database_url
 
-_EMPTY = text("""
+EMPTY = text("""
     DO $$ DECLARE names text; BEGIN
         SELECT string_agg(format('%I', relname), ', ') INTO names FROM pg_class
         WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
@@ -32,7 +32,7 @@ def database(store_database: str) -> str:
     """Return the URL of that database, without a row."""
     engine = connect(store_database)
     with engine.begin() as connection:
-        connection.execute(_EMPTY)
+        connection.execute(EMPTY)
     engine.dispose()
     return store_database
 
