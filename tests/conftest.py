@@ -3,9 +3,7 @@
 KAFKA_BOOTSTRAP_SERVERS and DATABASE_URL are used instead where set; each test has its own topics and its own database.
 """
 
-import gc
 import itertools
-import logging
 import secrets
 import tempfile
 from collections.abc import Iterator
@@ -37,17 +35,6 @@ def own_logs() -> Iterator[None]:
     """Undo what a command did to the logs: it sends them to the stderr of its test, which closes with it."""
     yield
     structlog.reset_defaults()
-
-
-@pytest.fixture
-def mortal_kafka(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Clean up behind the driver where clients of this process outlive a broker: it leaves sockets open (3.0.12).
-
-    To be used with `filterwarnings("ignore:unclosed:ResourceWarning")`, and before the broker is made.
-    """
-    caplog.set_level(logging.CRITICAL, "kafka")  # pytest keeps log records, and with their errors those sockets
-    yield
-    gc.collect()  # here, where the warning is not heard
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,6 @@ from benchmarks.chaos.run import Plan, run
 from detector.population import Population
 
 
-@pytest.mark.usefixtures("mortal_kafka")
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # of the driver, while the broker is dead
 @pytest.mark.timeout(600)  # a minute and a half; on a busy machine with cold caches several times that
 def test_every_kind_of_fault(tmp_path: Path, plane: Population) -> None:
     """Each fault once within half a minute, and then some calm: nothing is lost, doubled or other than it should be."""

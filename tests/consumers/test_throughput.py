@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from benchmarks.servers import Servers, apart
 from benchmarks.throughput import command, stream
@@ -15,6 +16,7 @@ CLIENTS = 12
 FAST = ["raw kafka-python", "raw confluent-kafka", "gamekeeper json", "gamekeeper batch"]  # the others take seconds
 
 
+@pytest.mark.slow  # a minute: four readers as processes of their own
 def test_a_tiny_run(kafka: str, database: str, topics_prefix: str, plane: Population, tmp_path: Path) -> None:
     """Rates of all readers that were asked for; the same verdicts from JSON and batch records, and there are some."""
     with apart() as core:

@@ -301,18 +301,13 @@ def test_gateway_started_before_kafka_catches_up(
 
 
 @pytest.fixture
-def own_kafka(
-    data_folder: Path,
-    tmp_path: Path,
-    mortal_kafka: None,  # noqa: ARG001  # before the broker, and cleaned up after it
-) -> Iterator[embedded.Server]:
+def own_kafka(data_folder: Path, tmp_path: Path) -> Iterator[embedded.Server]:
     """Return a Kafka that this test may kill."""
     server = embedded.start_kafka(tmp_path / "kafka", writable_cache(load(), data_folder), quiet)
     yield server
     server.stop()
 
 
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # of the driver, when a broker that it knew is away
 def test_a_killed_broker_changes_nothing_for_clients(settings: GatewaySettings, own_kafka: embedded.Server) -> None:
     """While the broker is dead the last table is in force, its age is told, and the log waits; then all catches up."""
     ensure(own_kafka.url, partitions=1)
