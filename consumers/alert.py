@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -113,12 +112,15 @@ def severity(highest: Standing) -> Severity:
 
 def trial(now: datetime) -> Alert:
     """Return an alert that says it is a test."""
-    case: dict[str, Any] = {"client": TEST, "model": TEST, "episode": TEST, "since": now, "test": True}
     return Alert(
         "extraction.suspected",
         now,
         Case(
-            **case,
+            client=TEST,
+            model=TEST,
+            episode=TEST,
+            since=now,
+            test=True,
             standing=Standing.SUSPECTED,
             highest=Standing.SUSPECTED,
             change=Change.OPENED,

@@ -157,7 +157,8 @@ def _stream(engine: Engine, bouncer: pulls.Bouncer, wanted: Wanted, cursor: Curs
     """Yield `{"new":[...],"deleted":[...]}`; the cursor moves when all of it was taken."""
     point = points.now(engine)
     if cursor is None:
-        since, page = point.at - FORGET, partial(pulls.kept, engine, wanted.scopes, point.at)
+        since = point.at - FORGET
+        page = partial(pulls.held, engine, wanted.scopes, since)
     else:
         since, page = cursor.base.at, partial(pulls.changed, engine, wanted.scopes, (cursor.base, point.at))
     with tempfile.SpooledTemporaryFile(MEMORY) as deleted:

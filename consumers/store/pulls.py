@@ -17,7 +17,6 @@ from sqlalchemy import Connection, Engine, delete, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from consumers.store import points
-from consumers.store.chores import FORGET
 from consumers.store.points import Point
 from consumers.store.schema import bouncers
 from detector.decision import Action, Origin, Scope
@@ -157,16 +156,10 @@ def move(engine: Engine, bouncer: Bouncer, to: Cursor) -> None:
         connection.execute(gone)
 
 
-def held(engine: Engine, scopes: Sequence[Scope], now: datetime, after: Name) -> list[Name]:
-    """Return the next names after `after` on which anything is in force at `now`."""
+def held(engine: Engine, scopes: Sequence[Scope], since: datetime, after: Name) -> list[Name]:
+    """Return the next names after `after` on which anything is in force, or was at any time after `since`."""
     with engine.connect() as connection:
-        return _names(connection, _TOLD_ALL, {"since": now, **_page(scopes, after)})
-
-
-def kept(engine: Engine, scopes: Sequence[Scope], now: datetime, after: Name) -> list[Name]:
-    """Return the next names after `after` on which anything is in force at `now`, or was a week ago or less."""
-    with engine.connect() as connection:
-        return _names(connection, _TOLD_ALL, {"since": now - FORGET, **_page(scopes, after)})
+        return _names(connection, _TOLD_ALL, {"since": since, **_page(scopes, after)})
 
 
 def changed(engine: Engine, scopes: Sequence[Scope], since: tuple[Point, datetime], after: Name) -> list[Name]:
