@@ -19,6 +19,7 @@ from detector.signals import EVENTS, SIGNALS, SPANS
 from detector.signals.base import Field, Signal
 
 FIRST_SLOTS: Final = 16
+FEW: Final = 4  # times: an array that grows by more is copied to its new place
 IDS: Final = 128  # ids remembered of a client: a producer's retries come close together
 HEAD: Final = (
     Field("seed", "u8"),  # of the client's reservoir: its name decides
@@ -141,6 +142,13 @@ class Table:
         self.head["seed"][slot] = int.from_bytes(digest, "little")
         return slot
 
+    def reserve(self, clients: int) -> None:
+        """Make room for so many clients that are not in memory yet."""
+        wanted = len(self.names) + clients - len(self._free)
+        capacity = len(self.head["seed"])
+        if wanted > capacity:
+            self._grow(max(wanted, 2 * capacity))
+
     def drop(self, client: str) -> None:
         """Forget a client; its slot is emptied and used again."""
         slot = self.slots.pop(client)
@@ -221,13 +229,20 @@ def _longer(field: Field, capacity: int, held: npt.NDArray[Any] | None) -> npt.N
     if held is None:
         return _filled(np.zeros(shape, field.dtype), field, 0)
     first = len(held)
+    if capacity <= FEW * first and _resized(held, shape):
+        return _filled(held, field, first)
+    longer = np.zeros(shape, field.dtype)  # of pages that cost nothing before they are touched
+    longer[:first] = held
+    return _filled(longer, field, first)
+
+
+def _resized(column: npt.NDArray[Any], shape: tuple[int, ...]) -> bool:
+    """Grow in place, if nobody else looks at it, such as a profiler: large arrays move their pages and copy nothing."""
     try:
-        held.resize(shape)  # in place: large arrays grow by moving pages, not by copying them
-    except ValueError:  # somebody else looks at it, such as a profiler
-        longer = np.zeros(shape, field.dtype)
-        longer[:first] = held
-        return _filled(longer, field, first)
-    return _filled(held, field, first)
+        column.resize(shape)
+    except ValueError:
+        return False
+    return True
 
 
 def _filled(column: npt.NDArray[Any], field: Field, first: int) -> npt.NDArray[Any]:

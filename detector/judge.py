@@ -114,6 +114,10 @@ class Judge:
             return 1.0
         return 0.5 * min(_most(peaks) / bounds.one, 1.0) + 0.5 * max(pair, alone)
 
+    def against(self, columns: dict[str, npt.NDArray[Any]], slots: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+        """Tell of which clients b1[m] the score is above 0."""
+        return np.asarray((columns["peak"][slots] > 0).any(axis=1) | (columns["strong_peak"][slots] > 0).any(axis=1))
+
     def _second(self, peaks: npt.NDArray[np.float64]) -> float:
         """Return the evidence of the weaker kind of the best pair that may block."""
         first, second, mechanism = _ranked(peaks)

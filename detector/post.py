@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from detector import evidence, examples, judge, snapshot
 from detector.clients import Table
@@ -22,6 +23,7 @@ from detector.windows import Closed, Watch
 STANDINGS: Final = tuple(Standing)
 READINGS: Final = 5  # a verdict names the strongest; a person reads no more
 CAUSES: Final = {Push.EXPIRY: Cause.EXPIRY, Push.LIFT: Cause.LIFT, Push.BUDGET: Cause.BUDGET}
+TOLD: Final = ("standing", "serial", "episode", "queries", "expires", "leakage", "last")  # beside a snapshot's bytes
 SPENT: Final = 1  # of `spent` in the head: the budget of leakage is used up and told of
 LIFTED: Final = 2  # of it: a person lifted that
 LIFTING: Final = frozenset({"lift", "false-positive", "authorised-test"})
@@ -211,6 +213,7 @@ class Post:
 
         Evidence gathered under another population is left behind. Raises BadSnapshot.
         """
+        self.table.reserve(len(held))
         slots = [self.table.slot(one.client) for one in held]
         for slot, one in zip(slots, held, strict=True):
             self.table.tenants[slot] = one.tenant
@@ -221,28 +224,38 @@ class Post:
         return snapshot.unpack(self.table, packed)
 
     def _snapshots(self, slots: Sequence[int]) -> list[Snapshot]:
+        head, some = self.table.head, np.array(slots, np.intp)
+        told = [head[name][some].tolist() for name in TOLD]
         packed = snapshot.pack(self.table, slots)
-        return [self._snapshot(slot, data) for slot, data in zip(slots, packed, strict=True)]
+        scores = self._scores(some)
+        return [
+            Snapshot(
+                client=str(self.table.names[slot]),
+                tenant=self.table.tenants[slot],
+                model=self.model,
+                standing=STANDINGS[standing],
+                serial=serial,
+                episode=episode,
+                queries=queries,
+                expires=None if expires < 0 else expires,
+                score=score,
+                leakage=_told(leakage),
+                last=last,
+                population=self.version,
+                policy=self.policy.version,
+                data=data,
+            )
+            for slot, data, score, standing, serial, episode, queries, expires, leakage, last in zip(
+                slots, packed, scores, *told, strict=True
+            )
+        ]
 
-    def _snapshot(self, slot: int, data: bytes) -> Snapshot:
-        head = self.table.head
-        expires = int(head["expires"][slot])
-        return Snapshot(
-            client=str(self.table.names[slot]),
-            tenant=self.table.tenants[slot],
-            model=self.model,
-            standing=STANDINGS[head["standing"][slot]],
-            serial=int(head["serial"][slot]),
-            episode=int(head["episode"][slot]),
-            queries=int(head["queries"][slot]),
-            expires=None if expires < 0 else expires,
-            score=self.score(slot),
-            leakage=_told(float(head["leakage"][slot])),
-            last=int(head["last"][slot]),
-            population=self.version,
-            policy=self.policy.version,
-            data=data,
-        )
+    def _scores(self, slots: npt.NDArray[np.intp]) -> list[float]:
+        """Return the clients' scores; most have nothing against them."""
+        if self._judge is None:
+            return [0.0] * len(slots)
+        against = self._judge.against(self.table.evidence, slots).tolist()
+        return [self.score(slot) if some else 0.0 for slot, some in zip(slots.tolist(), against, strict=True)]
 
 
 def _spent(before: int, push: Push) -> int:
