@@ -23,7 +23,7 @@ VERSION: Final = 1
 LARGEST: Final = 1 << 22  # bytes that unpack() accepts: many times a slot
 _NOTHING: Final = memoryview(b"")
 ZSTD: Final = b"\x28\xb5\x2f\xfd"  # RFC 8878, 3.1.1
-AT_ONCE: Final = 32  # slots turned from columns into bytes together, so that the scratch memory stays in the processor's cache
+AT_ONCE: Final = 32  # slots turned into bytes together: their scratch memory stays in the cache
 
 
 class BadSnapshot(ValueError):  # noqa: N818  # named for what it says to the operator
