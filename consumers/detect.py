@@ -74,11 +74,17 @@ def run(settings: DetectSettings) -> None:
 
 def _warm(health: Health, stop: threading.Event) -> None:
     """Load what is compiled before the group deals out partitions to us: till then others do better with them."""
-    loading = threading.Thread(target=warm.warm, name="warm", daemon=True)
+    loading = threading.Thread(target=load, name="warm", daemon=True)
     loading.start()
     while loading.is_alive() and not stop.is_set():
         health.turn()
         loading.join(POLL_SECONDS)
+
+
+def load() -> None:
+    """Compile every loop that `detect` runs, or load it from the cache."""
+    warm.warm()
+    kafka.warm()
 
 
 def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> Source | None:

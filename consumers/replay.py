@@ -159,7 +159,7 @@ def _batches(sources: Sequence[str], options: Options) -> Iterator[Batch]:
     first = 0
     for source in sources:
         for raw in read(source, options.bootstrap, options.batch_records, options.limit_bytes):
-            numbered = [record._replace(place=first + at) for at, record in enumerate(raw)]
+            numbered = [msgspec.structs.replace(record, place=first + at) for at, record in enumerate(raw)]
             yield Batch(source, numbered, first, [record.place for record in raw])
             first += len(raw)
 

@@ -8,6 +8,7 @@ from consumers.kafka.history import read_range, written
 from consumers.kafka.membership import Change
 from consumers.kafka.producer import Producer
 from consumers.kafka.source import Source
+from consumers.kafka.swift import warm
 from consumers.kafka.tail import Tail
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "make_topics",
     "reachable",
     "read_range",
+    "warm",
     "written",
 ]

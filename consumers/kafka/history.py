@@ -8,13 +8,13 @@ from kafka.errors import KafkaTimeoutError
 from kafka.structs import TopicPartition
 
 from consumers.kafka.connection import opened
-from consumers.kafka.source import BATCH_RECORDS, FETCH_BYTES, raw
+from consumers.kafka.source import BATCH_RECORDS, FETCH_BYTES
+from consumers.kafka.swift import MICROSECONDS, hasten, raw
 from detector.brokers import Brokers
 from detector.wire import RawRecord
 
 _POLL_MS = 1_000
 _PATIENCE_POLLS = 30  # polls without a record before the broker counts as away
-_MICROSECONDS = 1_000  # in one of Kafka's milliseconds
 
 
 def read_range(
@@ -72,13 +72,14 @@ def _bounds(consumer: Any, places: list[Any], time: int | None, *, whole: bool =
     ends: dict[Any, int] = consumer.end_offsets(places)
     if time is None:
         return consumer.beginning_offsets(places) if whole else ends
-    found = consumer.offsets_for_times({place: max(time, 0) // _MICROSECONDS for place in places})
+    found = consumer.offsets_for_times({place: max(time, 0) // MICROSECONDS for place in places})
     return {place: ends[place] if found.get(place) is None else found[place].offset for place in places}
 
 
 def _read(consumer: Any, place: Any, first: int, last: int) -> Iterator[list[RawRecord]]:
     if first >= last:
         return
+    swift = hasten(consumer)
     consumer.assign([place])
     consumer.seek(place, first)
     silent = 0
@@ -87,6 +88,7 @@ def _read(consumer: Any, place: Any, first: int, last: int) -> Iterator[list[Raw
         silent = 0 if records else silent + 1
         if silent > _PATIENCE_POLLS:
             raise KafkaTimeoutError(f"{place.topic}: nothing came for {_PATIENCE_POLLS * _POLL_MS // 1000} s")
-        batch = [raw(record) for record in records if record.offset < last]
+        found = records if swift else map(raw, records)
+        batch = [record for record in found if record.place < last]
         if batch:
             yield batch

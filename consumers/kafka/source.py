@@ -18,6 +18,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from consumers.kafka.connection import opened
 from consumers.kafka.membership import Change, Membership
+from consumers.kafka.swift import hasten, raw
 from detector.brokers import Brokers
 from detector.wire import RawRecord
 
@@ -29,7 +30,6 @@ CLOSE_SECONDS = 2.0  # leaving the group; past this the session timeout does it
 FETCH_WAIT_MS = 100  # for records, at the broker: questions about offsets wait behind it
 ASK_SECONDS = 1.0  # looking up offsets
 METADATA_MS = 5_000  # added partitions, and a topic made anew, are noticed within this
-_MICROSECONDS = 1_000  # in one of Kafka's milliseconds
 
 
 class Source:
@@ -59,6 +59,7 @@ class Source:
                 metrics_enabled=False,
             )
             undo.callback(self._reader.close, autocommit=False, timeout_ms=0)
+            self._swift = hasten(self._reader)
             self._consumer: Any = opened(
                 KafkaConsumer,
                 broker,
@@ -92,7 +93,10 @@ class Source:
             time.sleep(seconds)
             return []
         polled = self._reader.poll(timeout_ms=int(seconds * 1000))
-        return [(place.partition, [raw(record) for record in records]) for place, records in polled.items()]
+        return [
+            (place.partition, records if self._swift else [raw(record) for record in records])
+            for place, records in polled.items()
+        ]
 
     def changes(self) -> list[Change]:
         """Return who gained and lost what since this was last asked, in order."""
@@ -161,14 +165,3 @@ class Source:
 
     def _named(self, partition: int) -> Any:
         return TopicPartition(self.topic, partition)
-
-
-def raw(record: Any) -> RawRecord:
-    """Return the driver's record as the wire takes it; the broker's time in µs."""
-    content_type = next((value for name, value in record.headers or () if name.lower() == "content-type"), None)
-    return RawRecord(
-        value=record.value,
-        content_type=None if content_type is None else content_type.decode("latin-1"),
-        broker_time=record.timestamp * _MICROSECONDS if record.timestamp and record.timestamp > 0 else None,
-        place=record.offset,
-    )

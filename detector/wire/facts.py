@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 from detector.decision import ANY_MODEL
 from detector.query import Queries, Shape
@@ -27,8 +28,8 @@ class Fault(ValueError):  # noqa: N818  # a reason, not an error of ours
     """Why a record or a row cannot be read: the member, a colon, the fault."""
 
 
-class RawRecord(NamedTuple):
-    """One record as it was read."""
+class RawRecord(msgspec.Struct, frozen=True, gc=False):
+    """One record as it was read: there are millions, so the garbage collector need not look at them."""
 
     value: bytes | None  # None: a tombstone
     content_type: str | None

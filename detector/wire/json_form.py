@@ -22,7 +22,7 @@ from detector.wire.facts import (
     tenant_name,
     unreadable,
 )
-from detector.wire.ids import id_bytes
+from detector.wire.ids import id_column
 from detector.wire.inputs import from_inputs
 from detector.wire.outputs import from_outputs
 
@@ -47,7 +47,6 @@ class _Row(msgspec.Struct, gc=False):
     raw: RawRecord
     json: _Json
     time: int
-    id: bytes
 
 
 _DECODER = msgspec.json.Decoder(_Json)
@@ -112,7 +111,7 @@ def _read(index: int, raw: RawRecord, limit: int) -> _Row:
         raise Fault(f"id: empty or longer than {CLIENT_BYTES_MAX} characters")
     if json.status is not None and not 0 <= json.status <= STATUS_MAX:
         raise Fault(f"status: not in 0..{STATUS_MAX}")
-    return _Row(index, raw, json, time, id_bytes(json.id))
+    return _Row(index, raw, json, time)
 
 
 def usable(raw: RawRecord, limit: int) -> bytes:
@@ -139,7 +138,7 @@ def _columns(model: str, rows: Sequence[_Row], known: Known) -> Columns:
         tenants=list(tenant_of.values()),
         client=np.array([number[one.client] for one in json], np.int32),
         time=np.array([row.time for row in rows], np.int64),
-        id=np.frombuffer(b"".join([row.id for row in rows]), "<u8").reshape(-1, 2),
+        id=id_column([one.id for one in json]),
         scored=scored,
         answers=answers,
         blocks=blocks,

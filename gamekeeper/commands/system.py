@@ -78,7 +78,7 @@ def settings() -> None:
 
 def warm() -> None:
     """Compile the detector's kernels into the cache on disk, so that `detect` starts at full speed."""
-    from detector.warm import warm as compile_kernels  # noqa: PLC0415
+    from consumers import detect  # noqa: PLC0415
 
-    compile_kernels()
+    detect.load()
     typer.echo("kernels are compiled")

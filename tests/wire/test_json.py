@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from detector.query import Queries
 from detector.records import CONTENT_TYPE_BATCH
 from detector.wire import RawRecord, decode, id_bytes, label_code, shapes_seen
+from detector.wire.ids import id_column
 from tests.wire.make import NOON, SHAPES, changed, prediction, raw, reason
 
 UNSET = msgspec.UNSET
@@ -282,6 +283,17 @@ def test_other_ids() -> None:
     ]
     assert len({id_bytes(text) for text in others}) == 5
     assert id_bytes("7").hex() == "9e287f590d2dcbbf387bfb70928e621d"  # b2sum -l 128
+
+
+UUIDS = st.uuids().map(str) | st.text("0123456789abcdefABCDEF-gé ", min_size=36, max_size=36)
+
+
+@given(st.lists(UUIDS | st.uuids().map(lambda one: str(one).upper()), max_size=5), st.booleans())
+def test_a_column_of_ids(texts: list[str], others: bool) -> None:
+    """All at once gives what one by one gives, also with ids among them that only look like UUIDs or do not at all."""
+    texts += ["7"] if others else []
+
+    assert id_column(texts).tobytes() == b"".join(id_bytes(text) for text in texts)
 
 
 def test_models_and_clients() -> None:

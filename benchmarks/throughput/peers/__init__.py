@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.throughput.measured import Measured, Told
-from benchmarks.throughput.peers import gamekeeper, naive_river, quix, raw_confluent, raw_kafka_python
+from benchmarks.throughput.peers import gamekeeper, naive_river, quix, raw_confluent, raw_kafka_python, swift
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Peer:
 
 PEERS = {
     "raw kafka-python": Peer(raw_kafka_python.run),
+    "kafka-python, unpacked swiftly": Peer(swift.run),
     "raw confluent-kafka": Peer(raw_confluent.run),
     "gamekeeper json": Peer(gamekeeper.run, judges=True),
     "gamekeeper batch": Peer(gamekeeper.run, batch=True, judges=True),

@@ -8,7 +8,6 @@ from consumers import detect, metrics
 from consumers.health import Health
 from consumers.kafka import Source
 from consumers.store.engine import connect
-from detector import warm
 from detector.brokers import Brokers
 from detector.wire import RawRecord
 
@@ -49,7 +48,7 @@ def run(told: Told) -> Measured:
     """Read the topic."""
     settings = detect.DetectSettings(Brokers(told.kafka), told.database, schema=told.schema, topic=told.topic)
     engine = connect(told.database, told.schema)
-    warm.warm()
+    detect.load()
     stop = threading.Event()
     source = Watched(told, stop)
     detect.read(settings, source, engine, Health(), stop)

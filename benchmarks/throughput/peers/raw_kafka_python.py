@@ -1,6 +1,6 @@
 """kafka-python alone: records are fetched and parsed, and nothing is done with them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
@@ -20,7 +20,7 @@ def run(told: Told) -> Measured:
     return clock.read()
 
 
-def polled(told: Told) -> Iterator[list[Any]]:
+def polled(told: Told, prepare: Callable[[Any], object] = lambda _: None) -> Iterator[list[Any]]:
     """Return the topic's records by poll and partition, read with the settings of `detect`, until all have come."""
     consumer = KafkaConsumer(
         bootstrap_servers=told.kafka,
@@ -31,6 +31,7 @@ def polled(told: Told) -> Iterator[list[Any]]:
         max_partition_fetch_bytes=FETCH_BYTES,
         metrics_enabled=False,
     )
+    prepare(consumer)
     places = [TopicPartition(told.topic, number) for number in consumer.partitions_for_topic(told.topic)]
     return _read(consumer, places, told.records)
 

@@ -1,0 +1,178 @@
+"""Unpacking what was fetched, ten times as fast as the driver does.
+
+The driver (kafka-python 3.0) makes some twenty Python objects and calls of each record: most of the time in which
+`detect` reads JSON records. Here one compiled loop finds where the values of a batch begin and end, and a RawRecord
+is all that is made of each. The driver has no door to this, so it is done with the versions that were tried;
+any other hands out its own records (docs/decisions/0024).
+
+Source: Apache Kafka, "Record Batch" (message format 2).
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import kafka
+import numpy as np
+import numpy.typing as npt
+from kafka.consumer.fetcher import Fetcher
+from kafka.errors import CorruptRecordError
+from kafka.record.util import decode_varint
+
+from detector.compiled import inlined, lean
+from detector.wire import RawRecord
+
+TRIED: Final = ("3.0.12",)
+CONTENT_TYPE: Final = "content-type"
+MICROSECONDS: Final = 1_000  # in one of Kafka's milliseconds
+_MAGIC: Final = 2  # of the message format
+_OFFSET, _TIME, _VALUE, _LENGTH, _HEADERS = range(5)  # columns of an index
+_COLUMNS: Final = 5
+_NONE: Final = -1  # where there are no headers
+_BAD: Final = -2  # position after bytes that are no record
+_BITS: Final = 63  # of a varint
+
+
+def hasten(consumer: Any) -> bool:
+    """Let a consumer of the driver hand out RawRecords from now on; tell whether it does."""
+    if kafka.__version__ not in TRIED:
+        return False
+    consumer._fetcher.PartitionRecords = _Unpacked  # noqa: SLF001  # the driver has no other door to this
+    return True
+
+
+def warm() -> None:
+    """Compile the loop, or load it from the cache."""
+    _find(np.zeros(1, np.uint8), 0, np.zeros((1, _COLUMNS), np.int64))
+
+
+def raw(record: Any) -> RawRecord:
+    """Return a record of the driver as the wire takes it; the broker's time in µs."""
+    stated = next((value for name, value in record.headers or () if name.lower() == CONTENT_TYPE), None)
+    return RawRecord(
+        value=record.value,
+        content_type=None if stated is None else stated.decode("latin-1"),
+        broker_time=record.timestamp * MICROSECONDS if record.timestamp and record.timestamp > 0 else None,
+        place=record.offset,
+    )
+
+
+def records(batch: Any) -> Iterator[RawRecord]:
+    """Yield the records of one of the driver's batches. Raises CorruptRecordError as the driver does."""
+    index = _index(batch) if batch.magic == _MAGIC else None
+    if index is None:
+        return map(raw, batch)  # an old format, or bytes in which the driver will say what is wrong
+    data, appended = bytes(batch._buffer), batch.timestamp_type == batch.LOG_APPEND_TIME  # noqa: SLF001
+    time = np.full(len(index), batch.max_timestamp) if appended else index[:, _TIME] + batch.first_timestamp
+    columns = (index[:, _OFFSET] + batch.base_offset, time * MICROSECONDS, *index[:, _VALUE:].T)
+    return (
+        RawRecord(
+            None if length < 0 else data[at : at + length],
+            None if headers == _NONE else _stated(data, headers),
+            micros if micros > 0 else None,
+            offset,
+        )
+        for offset, micros, at, length, headers in zip(*(column.tolist() for column in columns), strict=True)
+    )
+
+
+def _index(batch: Any) -> npt.NDArray[np.int64] | None:
+    """Return where everything is in a batch, i8[n, 5]; None where its bytes are not as they should be."""
+    batch._maybe_uncompress()  # noqa: SLF001
+    data = np.frombuffer(batch._buffer, np.uint8)  # noqa: SLF001
+    if not 0 <= batch.records_count <= len(data):
+        return None
+    index = np.empty((batch.records_count, _COLUMNS), np.int64)
+    return index if _find(data, batch._pos, index) else None  # noqa: SLF001
+
+
+def _stated(data: bytes, at: int) -> str | None:
+    """Return the content type that the headers at `at` state, if any."""
+    count, at = decode_varint(data, at)
+    for _ in range(count):
+        name, at = _part(data, at)
+        value, at = _part(data, at)
+        if name is not None and name.lower() == CONTENT_TYPE.encode():
+            return None if value is None else value.decode("latin-1")
+    return None
+
+
+def _part(data: bytes, at: int) -> tuple[bytes | None, int]:
+    length, at = decode_varint(data, at)
+    return (None, at) if length < 0 else (data[at : at + length], at + length)
+
+
+class _Unpacked(Fetcher.PartitionRecords):  # type: ignore[misc]  # the driver ships no types
+    """What was fetched of one partition. The driver counts on the attributes that are written here."""
+
+    def _maybe_skip_record(self, record: RawRecord) -> bool:
+        """Leave out what comes before the offset that was asked for, at the head of a compressed batch."""
+        return bool(record.place < self.fetch_offset)
+
+    def _unpack_records(self, _place: Any, fetched: Any, *_deserializers: Any) -> Iterator[RawRecord]:
+        while (batch := fetched.next_batch()) is not None:
+            if self.check_crcs and not batch.validate_crc():
+                raise CorruptRecordError(f"{self.topic_partition}: a wrong checksum at {batch.base_offset}")
+            self.bytes_read += batch.size_in_bytes
+            for record in () if _of_the_broker(batch) else records(batch):
+                self.records_read += 1
+                self.next_fetch_offset = record.place + 1
+                yield record
+            if batch.magic == _MAGIC:
+                self.leader_epoch = batch.leader_epoch
+                self.next_fetch_offset = batch.next_offset  # compaction may have removed the last records
+        self.drain()
+
+
+def _of_the_broker(batch: Any) -> bool:
+    """Tell whether a batch marks the end of a transaction: nobody wrote it for us."""
+    return bool(batch.magic == _MAGIC and batch.is_control_batch)
+
+
+@lean
+def _find(data: Any, at: int, index: Any) -> bool:
+    """Write where everything is in the records from `at` on; tell whether they fill the data exactly."""
+    for row in range(index.shape[0]):
+        length, at = _varint(data, at)
+        if length < 1 or length > data.shape[0] - at:
+            return False
+        end = at + length
+        _, at = _varint(data, at)  # the attributes mean nothing yet
+        index[row, _TIME], at = _varint(data, at)
+        index[row, _OFFSET], at = _varint(data, at)
+        _, at = _past(data, at)  # the key
+        index[row, _LENGTH], index[row, _VALUE] = _varint(data, at)
+        _, at = _past(data, at)
+        count, first = _varint(data, at)
+        index[row, _HEADERS] = at if count > 0 else _NONE
+        at = first
+        for _ in range(count):
+            name, at = _past(data, at)
+            _, at = _past(data, at)  # its value
+            if name < 0 or at < 0:
+                return False
+        if count < 0 or at != end:
+            return False
+    return bool(at == data.shape[0])
+
+
+@inlined
+def _past(data: Any, at: int) -> tuple[Any, Any]:
+    """Return the length of bytes with their length before them, and the position after them."""
+    length, at = _varint(data, at)
+    if at < 0 or length > data.shape[0] - at:
+        return np.int64(0), np.int64(_BAD)
+    return length, at + max(length, np.int64(0))
+
+
+@inlined
+def _varint(data: Any, at: int) -> tuple[Any, Any]:
+    """Return a zigzag varint and the position after it; a negative one where there is none."""
+    value, shift = np.int64(0), np.int64(0)
+    while 0 <= at < data.shape[0] and shift <= _BITS:
+        byte = np.int64(data[at])
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:  # noqa: PLR2004  # the last of its bytes
+            return (value >> 1) ^ -(value & 1), np.int64(at)
+        shift += 7
+    return np.int64(0), np.int64(_BAD)
