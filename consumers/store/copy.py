@@ -9,7 +9,7 @@ import json
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from itertools import chain, repeat
 from typing import Any
 from uuid import UUID
@@ -56,8 +56,9 @@ def merge(
     """
     if not rows:
         return []
-    names = list(rows[0])
-    stage = _stage(connection, table, names)
+    names = tuple(rows[0])
+    stage, made = _stage(table, names)
+    connection.execute(made)
     for start in range(0, len(rows), ROWS_AT_ONCE):
         _copy(connection, stage, rows[start : start + ROWS_AT_ONCE])
     chosen = select(*(stage.c[name] for name in names)).order_by(stage.c["#"])
@@ -67,8 +68,9 @@ def merge(
     return found
 
 
-def _stage(connection: Connection, table: Table, names: Sequence[str]) -> Table:
-    """Return a temporary table for the columns, made once a connection, and empty."""
+@cache  # there are as many as kinds of rows; making one takes longer than writing a few rows
+def _stage(table: Table, names: tuple[str, ...]) -> tuple[Table, CreateTable]:
+    """Return a temporary table for the columns, and the statement that makes it once a connection, empty."""
     columns = [Column(name, table.c[name].type) for name in names]
     stage = Table(
         f"stage_{table.name}",
@@ -78,8 +80,7 @@ def _stage(connection: Connection, table: Table, names: Sequence[str]) -> Table:
         prefixes=["TEMPORARY"],
         postgresql_on_commit="DELETE ROWS",
     )
-    connection.execute(CreateTable(stage, if_not_exists=True))
-    return stage
+    return stage, CreateTable(stage, if_not_exists=True)
 
 
 def _copy(connection: Connection, stage: Table, rows: Sequence[Row]) -> None:
