@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from river import anomaly
 
 from detector.compiled import compiled
 
@@ -32,6 +31,8 @@ class HalfSpaces(NamedTuple):
 
 def grown(columns: Sequence[int]) -> HalfSpaces:
     """Return empty trees over these columns, whose values lie within 0..1."""
+    from river import anomaly  # noqa: PLC0415  # takes two seconds, which only who judges should spend
+
     model: Any = anomaly.HalfSpaceTrees(n_trees=TREES, height=HEIGHT, seed=SEED)  # river is typed in part only
     model.learn_one(dict.fromkeys(columns, 0.0))
     questions, nodes = (TREES, 2**HEIGHT - 1), (TREES, 2 ** (HEIGHT + 1) - 1)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detector import evidence, geometry, leakage
+from detector import evidence, geometry, half_space, leakage
 from detector.detector import Detector
 from detector.policy import Policy
 from detector.population import Population
@@ -21,6 +21,7 @@ def warm() -> None:
         population = _population(shape)
         Detector(Policy(), {population.model: population}).assess(_queries(population))
     evidence.log_e(1.0, 2.0, 0.5, 0.1)
+    half_space.grown([0])  # loads river
 
 
 def _population(shape: Shape) -> Population:

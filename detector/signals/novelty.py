@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from river.stats import Quantile
 
 from detector import half_space
 from detector.population import Population
@@ -33,6 +32,8 @@ class _Trees:
         usual[columns] = np.nan_to_num(np.nanmedian(rows[:, columns], axis=0))
         self._trees = half_space.grown(columns.tolist())
         said = half_space.taught(self._trees, rows, usual, self._span)
+        from river.stats import Quantile  # noqa: PLC0415  # see `half_space.grown`
+
         self._quantiles = {name: Quantile(share) for name, share in QUANTILES.items()}
         for quantile in self._quantiles.values():
             for value in said[self._span :].tolist():
