@@ -42,6 +42,7 @@ class Stage:
     engine: Engine
     hook: Hook
     folder: Path
+    clients_max: int = CLIENTS_MAX
     supervisor: Supervisor = field(default_factory=Supervisor)
     asleep: set[str] = field(default_factory=set)
     moved: list[float] = field(default_factory=list)  # when a worker was killed, stopped or sent away
@@ -101,7 +102,7 @@ class Stage:
             process.wait()
             code = None
         if code not in {0, -signal.SIGTERM}:
-            raise RuntimeError(f"{name} was asked to leave and ended with {code}; its log is {self._log(name)}")
+            raise RuntimeError(f"{name} was asked to leave and ended with {code}; its log is {self.log(name)}")
 
     def end(self) -> None:
         """Send all workers away in order, so that what they hold is written."""
@@ -140,7 +141,7 @@ class Stage:
                 "KAFKA_BOOTSTRAP_SERVERS": self.kafka.url,
                 "DATABASE_URL": self.postgres.url,
                 "GAMEKEEPER_SESSION_SECONDS": str(SESSION_SECONDS),
-                "GAMEKEEPER_CLIENTS_MAX": str(CLIENTS_MAX),
+                "GAMEKEEPER_CLIENTS_MAX": str(self.clients_max),
                 "GAMEKEEPER_WEBHOOKS": f"hook={self.hook.url}",
                 "GAMEKEEPER_WEBHOOK_SECRET": SECRET,
                 "GAMEKEEPER_WEBHOOK_PRIVATE": "yes",
@@ -149,9 +150,10 @@ class Stage:
                 **more,
             }
         )
-        self.supervisor.start(Spec(name, (sys.executable, *arguments), environment, self._log(name)))
+        self.supervisor.start(Spec(name, (sys.executable, *arguments), environment, self.log(name)))
 
-    def _log(self, name: str) -> Path:
+    def log(self, name: str) -> Path:
+        """Return where a process writes what it says."""
         return self.folder / f"{name}.log"
 
 
