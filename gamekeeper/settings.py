@@ -187,7 +187,7 @@ SETTINGS: tuple[Setting, ...] = (
         "GAMEKEEPER_CHANNELS",
         "",
         forms.existing_file,
-        "more channels (TOML): Slack, Teams, PagerDuty, Alertmanager, OCSF, syslog, e-mail, CrowdSec; with filters",
+        "more channels (TOML): Slack, Teams, PagerDuty, Alertmanager, OCSF, syslog, e-mail, CrowdSec, HAProxy",
     ),
     Setting("GAMEKEEPER_URL", "", forms.web, "where people reach the api; alerts link to it; empty: no links"),
     Setting("GAMEKEEPER_HOST", "127.0.0.1", forms.text, "address that gateway, api and metrics listen on"),

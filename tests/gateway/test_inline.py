@@ -91,12 +91,12 @@ def test_names_from_headers(alone: GatewaySettings) -> None:
     """Where the proxy knows who asks, its headers say so, in UTF-8; without the client's nothing passes."""
     with checking(alone, Names("X-Consumer", "X-Org")) as asked:
         asked.guard.table.apply(decision(key=Key(Scope.TENANT, "acme", "*")))
-        named = {"x-forwarded-uri": URI, "x-consumer": "zoë".encode()}
+        named = {b"x-forwarded-uri": URI.encode(), b"x-consumer": "zoë".encode()}
         answer = asked.http.get("/authz", headers=named)
         assert answer.status_code == 200
         assert (b"x-gamekeeper-client", "zoë".encode()) in answer.headers.raw
-        assert asked.http.get("/authz", headers={**named, "x-org": "acme"}).status_code == 403
-        assert asked.http.get("/authz", headers={**named, "x-consumer": "a" * 513}).status_code == 403
+        assert asked.http.get("/authz", headers={**named, b"x-org": b"acme"}).status_code == 403
+        assert asked.http.get("/authz", headers={**named, b"x-consumer": b"a" * 513}).status_code == 403
         assert asked.ask("/authz/as-is").status_code == 401
 
 
