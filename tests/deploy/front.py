@@ -28,7 +28,7 @@ DECISIONS: tuple[Decision, ...] = (
     decision(key=Key(Scope.CLIENT, "honest", "digits"), shadow=True),
     decision(key=Key(Scope.IP, BAD_ADDRESS, "*")),
 )
-FORGED = {"X-Gamekeeper-Client": "somebody", "X-Gamekeeper-Action": "forged"}
+FORGED = {"X-Gamekeeper-Client": b"forged", "X-Gamekeeper-Action": b"forged"}
 QUERY = "/v1/models/digits:predict"
 
 
@@ -76,12 +76,12 @@ class Front:
 
     url: str
     model: Model
-    key: str = "x-api-key"  # the header that says who asks, and how a client's secret is made of its name
-    secret: str = "{}-key"
+    header: str = "x-api-key"  # says who asks
+    said: str = "{}-key"  # what it says, by the client's name
 
     def ask(self, client: str, body: str = "[]", address: str = "127.0.0.1", **more: Any) -> httpx.Response:
         """Ask the model as a client, from an address, with headers in our name."""
-        headers = {self.key: self.secret.format(client), **FORGED}
+        headers = {self.header: self.said.format(client).encode(), **FORGED}
         with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=10) as http:
             return http.post(self.url + QUERY, content=body, headers=headers, **more)
 
