@@ -15,16 +15,22 @@ ENVOY = str(Path(sys.executable).parent / "envoy")
 
 
 @contextmanager
+def started(name: str, where: tuple[int, dict[str, str]], folder: Path) -> Iterator[str]:
+    """Run Envoy with a configuration of deploy/envoy, at these places; yield where it answers."""
+    port, changed = where
+    if name == "grpc":
+        changed["8082"] = changed.pop("8081")
+    file = configured(f"envoy/{name}.yaml", folder, changed)
+    command = [ENVOY, "-c", str(file), "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]
+    with running(command, port, folder / f"{name}.log") as url:
+        yield url
+
+
+@contextmanager
 def envoy(name: str, api: str, folder: Path) -> Iterator[Front]:
     """Run Envoy in front of a model of its own."""
-    with model() as behind:
-        port, changed = places(api, behind.port)
-        if name == "grpc":
-            changed["8082"] = changed.pop("8081")
-        file = configured(f"envoy/{name}.yaml", folder, changed)
-        command = [ENVOY, "-c", str(file), "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]
-        with running(command, port, folder / f"{name}.log") as url:
-            yield Front(url, behind)
+    with model() as behind, started(name, places(api, behind.port), folder) as url:
+        yield Front(url, behind)
 
 
 @pytest.fixture(scope="module", params=["http", "grpc"])

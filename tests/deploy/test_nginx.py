@@ -22,16 +22,22 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
+def started(program: Path, where: tuple[int, dict[str, str]], folder: Path) -> Iterator[str]:
+    """Run nginx with deploy/nginx, at these places; yield where it answers."""
+    port, changed = where
+    changed["/run/nginx.pid"] = str(folder / "pid")
+    changed["access_log off;"] = "access_log off;" + "".join(f"{one}_temp_path {folder / one};" for one in SCRATCH)
+    file = configured("nginx/nginx.conf", folder, changed)
+    command = [str(program), "-c", str(file), "-p", str(folder), "-e", "stderr", "-g", "daemon off;"]
+    with running(command, port, folder / "log") as url:
+        yield url
+
+
+@contextmanager
 def nginx(program: Path, api: str, folder: Path) -> Iterator[Front]:
     """Run nginx in front of a model of its own."""
-    with model() as behind:
-        port, changed = places(api, behind.port)
-        changed["/run/nginx.pid"] = str(folder / "pid")
-        changed["access_log off;"] = "access_log off;" + "".join(f"{one}_temp_path {folder / one};" for one in SCRATCH)
-        file = configured("nginx/nginx.conf", folder, changed)
-        command = [str(program), "-c", str(file), "-p", str(folder), "-e", "stderr", "-g", "daemon off;"]
-        with running(command, port, folder / "log") as url:
-            yield Front(url, behind)
+    with model() as behind, started(program, places(api, behind.port), folder) as url:
+        yield Front(url, behind)
 
 
 @pytest.fixture(scope="module")
