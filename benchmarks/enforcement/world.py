@@ -38,11 +38,13 @@ class Way:
         link = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
         try:
             link.request("POST", QUERY, b"{}", {"X-API-Key": secret, "Content-Type": "application/json"})
-            return link.getresponse().status
+            answer = link.getresponse()
+            answer.read()  # who hangs up before the end disturbs others
         except OSError:  # it does not listen yet
             return 0
         finally:
             link.close()
+        return answer.status
 
 
 @dataclass(slots=True)

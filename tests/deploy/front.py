@@ -28,7 +28,7 @@ DECISIONS: tuple[Decision, ...] = (
     decision(key=Key(Scope.CLIENT, "honest", "digits"), shadow=True),
     decision(key=Key(Scope.IP, BAD_ADDRESS, "*")),
 )
-FORGED = {"X-Gamekeeper-Client": b"forged", "X-Gamekeeper-Action": b"forged"}
+FORGED = {b"x-gamekeeper-client": b"forged", b"x-gamekeeper-action": b"forged"}
 QUERY = "/v1/models/digits:predict"
 
 
@@ -81,7 +81,7 @@ class Front:
 
     def ask(self, client: str, body: str = "[]", address: str = "127.0.0.1", **more: Any) -> httpx.Response:
         """Ask the model as a client, from an address, with headers in our name."""
-        headers = {self.header: self.said.format(client).encode(), **FORGED}
+        headers = {self.header.encode(): self.said.format(client).encode(), **FORGED}
         with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=10) as http:
             return http.post(self.url + QUERY, content=body, headers=headers, **more)
 
