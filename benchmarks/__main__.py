@@ -30,6 +30,7 @@ from benchmarks import (
     write,
 )
 from benchmarks.chaos import command as chaos
+from benchmarks.enforcement import command as enforcement
 from benchmarks.throughput import command as throughput
 
 Result: TypeAlias = dict[str, Any]
@@ -68,6 +69,7 @@ REGISTRY: dict[str, Benchmark] = {
     "chaos": Benchmark(chaos.options, chaos.run, chaos.tables, chaos.failed),
     "defences": Benchmark(defences.options, defences.run, defences.tables),
     "detection": Benchmark(detection.options, detection.run, detection.tables),
+    "enforcement": Benchmark(enforcement.options, enforcement.run, failed=enforcement.failed),
     "fuzz": Benchmark(fuzz.options, fuzz.run, failed=fuzz.failed),
     "gateway": Benchmark(gateway.options, gateway.run),
     "growth": Benchmark(growth.options, growth.run),

@@ -25,7 +25,7 @@ def keep_time(engine: Engine, channels: Channels) -> Iterator[None]:
         while True:
             now = time.monotonic()
             if now >= tidy_due:
-                _tidy(engine)
+                _tidy(engine, channels)
                 tidy_due = now + TIDY_SECONDS
             if now >= expire_due:
                 _expire(engine, channels)
@@ -54,7 +54,7 @@ def _count(engine: Engine) -> None:
         metrics.UNDELIVERED.labels(channel, outcome).set(number)
 
 
-def _tidy(engine: Engine) -> None:
-    tombstones = chores.tombstones(engine)
+def _tidy(engine: Engine, channels: Channels) -> None:
+    tombstones = chores.tombstones(engine, channels)
     made = chores.partitions_ahead(engine, DAYS_AHEAD)
     log.info("tidied", tombstones=tombstones, partitions_made=made)

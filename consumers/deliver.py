@@ -30,6 +30,7 @@ from consumers.store import gateways, outbox
 from consumers.store.engine import POOL, connect
 from consumers.store.facts import Channels
 from consumers.store.leader import leading
+from consumers.store.refill import all_in_force
 from detector.brokers import Brokers
 from detector.topics import Topics
 
@@ -139,6 +140,7 @@ class Post:
     def serve(self, lane: Lane) -> None:
         """Send what the lane's channels are owed, until asked to stop. Raises SQLAlchemyError."""
         while not self._stop.is_set():
+            self.refill(lane)
             self._turn(lane)
 
     def lead(self, lane: Lane, channels: Channels) -> None:
@@ -171,6 +173,12 @@ class Post:
         else:
             self._health.fault(lane.name, away.why)
         return len(claimed)
+
+    def refill(self, lane: Lane) -> None:
+        """Owe everything in force again to whoever has forgotten it. Raises SQLAlchemyError."""
+        for channel, (kind, settings) in lane.ways.items():
+            if kind.refill is not None:
+                kind.refill(settings, partial(all_in_force, self._engine, channel))
 
     def hear_gateways(self, tail: Tail) -> None:
         """Keep what gateways say of themselves, until asked to stop. Raises SQLAlchemyError."""

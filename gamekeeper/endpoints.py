@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from consumers.channels.endpoint import Endpoint
 
 PLAIN_MAIL = "smtp"
+LOCAL = "unix"  # a socket in the file system
 SIGNING = "whsec_"
 
 
@@ -123,12 +124,14 @@ def _named(name: str, table: Any) -> Named:
 def _check_url(name: str, entry: Entry, schemes: tuple[str, ...]) -> None:
     try:
         at = urlsplit(entry.url)
-        fine = at.scheme in schemes and bool(at.hostname) and (at.port != 0)
+        local = at.scheme == LOCAL
+        fine = at.scheme in schemes and (len(at.path) > 1 if local else bool(at.hostname) and at.port != 0)
     except ValueError:
         raise _bad(name, "its url is none") from None
-    if not fine or ("http" not in schemes and at.port is None):
-        port = "" if "http" in schemes else ":PORT"
-        raise _bad(name, f"its url must be {' or '.join(f'{scheme}://HOST{port}' for scheme in schemes)}")
+    if not fine or ("http" not in schemes and at.port is None and not local):
+        where = "HOST" if "http" in schemes else "HOST:PORT"
+        allowed = (f"{scheme}://{'/SOCKET' if scheme == LOCAL else where}" for scheme in schemes)
+        raise _bad(name, f"its url must be {' or '.join(allowed)}")
     if at.scheme == PLAIN_MAIL and entry.user:
         raise _bad(name, "a password is not sent in the clear: use smtp+starttls or smtps")
 

@@ -43,6 +43,9 @@ def name(value: str) -> str:
     return value
 
 
+header = matching(r"[A-Za-z0-9-]{0,64}", "a header's name: letters, digits and dash")
+
+
 def whole(least: int, most: int) -> Callable[[str], int]:
     """Return a form for whole numbers from `least` to `most`."""
 

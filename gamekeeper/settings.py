@@ -59,6 +59,10 @@ class Settings:
     limits_store: str
     limits_open: bool
     api_port: int
+    authz: bool
+    authz_client_header: str
+    authz_tenant_header: str
+    authz_grpc_port: int | None
     metrics_port: int | None
     models: Path | None
     reload_seconds: float
@@ -183,7 +187,7 @@ SETTINGS: tuple[Setting, ...] = (
         "GAMEKEEPER_CHANNELS",
         "",
         forms.existing_file,
-        "more channels (TOML): Slack, Teams, PagerDuty, Alertmanager, OCSF, syslog, e-mail, CrowdSec; with filters",
+        "more channels (TOML): Slack, Teams, PagerDuty, Alertmanager, OCSF, syslog, e-mail, CrowdSec, HAProxy",
     ),
     Setting("GAMEKEEPER_URL", "", forms.web, "where people reach the api; alerts link to it; empty: no links"),
     Setting("GAMEKEEPER_HOST", "127.0.0.1", forms.text, "address that gateway, api and metrics listen on"),
@@ -202,6 +206,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("GAMEKEEPER_LIMITS_STORE", "", forms.text, "Redis that gateways count limits in: redis://…", secret=True),
     Setting("GAMEKEEPER_LIMITS_OPEN", "yes", forms.yes, "while that Redis is away count locally; no: refuse"),
     Setting("GAMEKEEPER_API_PORT", "8081", forms.port, "port of the api"),
+    Setting("GAMEKEEPER_AUTHZ", "no", forms.yes, "the api answers inline checks of proxies (/authz), and needs Kafka"),
+    Setting(
+        "GAMEKEEPER_AUTHZ_CLIENT_HEADER",
+        "",
+        forms.header,
+        "header in which the proxy names the client; empty: an API key or token says it, as at our gateway",
+    ),
+    Setting(
+        "GAMEKEEPER_AUTHZ_TENANT_HEADER", "", forms.header, "header in which the proxy names the tenant, beside that"
+    ),
+    Setting(
+        "GAMEKEEPER_AUTHZ_GRPC_PORT", "", forms.port_or_none, "port of the checks for Envoy over gRPC; empty: none"
+    ),
     Setting(
         "GAMEKEEPER_METRICS_PORT",
         "",

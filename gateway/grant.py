@@ -52,7 +52,7 @@ class Grant:
         except Fault as fault:
             self._deny(fault)
         if self.decision is not None and self.action is Action.BLOCK:
-            self._refuse(_blocked(self.decision))
+            self._refuse(refusal(self.decision))
         self._take(await self._guard.limiter.look(self.asker, self.model, self.applied))
 
     async def spend(self, rows: int) -> None:
@@ -110,7 +110,7 @@ class Grant:
         if not self.defences.shadow:
             self.headers.update(spent.headers)
         if spent.refused is not None:
-            self._refuse(_limited(spent))
+            self._refuse(too_fast(spent))
 
     def _refuse(self, fault: Fault) -> None:
         """Refuse, unless in shadow: then only remember it."""
@@ -140,11 +140,13 @@ def granted(guard: Guard, identity: Identity, model: str, ip: str | None) -> Gra
     return Grant(asker, identity, model, decision, defences, response, applied, guard)
 
 
-def _blocked(decision: Decision) -> Fault:
+def refusal(decision: Decision) -> Fault:
+    """Return how a decision to block refuses a query."""
     return blocked(format_time(decision.until), f"GK-{decision.id}-{decision.serial}")
 
 
-def _limited(spent: Spent) -> Fault:
+def too_fast(spent: Spent) -> Fault:
+    """Return how a limit refuses a query."""
     if spent.seconds == 0:
         return too_large(f"{spent.most} rows are the most that limit {spent.refused} allows in one request")
     return too_many(spent.seconds, spent.most, spent.window)

@@ -67,19 +67,18 @@ class DecisionTable:
             self._drop(key)
             return True
 
-    def find(self, asker: Asker, model: str, now: int) -> Decision | None:
-        """Return the decision in force for a query of `model` at `now` (µs), or None."""
+    def find(self, asker: Asker, model: str | None, now: int) -> Decision | None:
+        """Return the decision in force for a query of `model` (None: which one is not known) at `now` (µs), or None.
+
+        Where the model is not known every decision on the asker counts, with whatever model.
+        """
         client = self._clients.get(asker.client)
         tenant = self._tenants.get(asker.tenant) if asker.tenant is not None else None
         ip = self._ips.get(asker.ip) if asker.ip is not None else None
         if client is None and tenant is None and ip is None:
             return None
         matching = [
-            decision
-            for models in (client, tenant, ip)
-            if models is not None
-            for decision in (models.get(model), models.get(ANY_MODEL))
-            if decision is not None
+            decision for models in (client, tenant, ip) if models is not None for decision in _about(models, model)
         ]
         return in_force(matching, now)
 
@@ -97,3 +96,9 @@ class DecisionTable:
         del self._longest[key]
         if not models:
             del self._scopes[key.scope][key.value]
+
+
+def _about(models: dict[str, Decision], model: str | None) -> list[Decision]:
+    if model is None:
+        return list(models.values())
+    return [decision for decision in (models.get(model), models.get(ANY_MODEL)) if decision is not None]

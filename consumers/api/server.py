@@ -3,12 +3,13 @@
 import asyncio
 import resource
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
 
 from consumers.api import bouncers, decisions, events, health, judged, problems, said
 from consumers.api.bell import Bell
@@ -58,13 +59,14 @@ def app(settings: ApiSettings) -> FastAPI:
     return application
 
 
-def run(settings: ApiSettings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def run(settings: ApiSettings, within: Callable[[ASGIApp], ASGIApp] = lambda api: api) -> None:
+    """Serve until SIGTERM or SIGINT; `within` puts something else in front, such as the gateway's inline checks."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection is a file, also one that says nothing
     server = uvicorn.Server(
         uvicorn.Config(
-            app(settings),
+            within(app(settings)),
+            lifespan="on",  # what cannot start ends the process
             host=settings.host,
             port=settings.port,
             log_config=None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from consumers.channels import crowdsec, keys, mail, pagerduty, push, syslog, topic, webhook
+from consumers.channels import crowdsec, haproxy, keys, mail, pagerduty, push, syslog, topic, webhook
 from consumers.channels.hook import sender
 from consumers.channels.outcome import KAFKA_WAITS, STANDARD_WAITS, Kind
 from consumers.templates import TEMPLATES
@@ -12,6 +12,13 @@ CHANNELS: Mapping[str, Kind] = {
     "keys": Kind(keys.send, KAFKA_WAITS, forever=True, takes="decisions"),
     "push": Kind(push.send, STANDARD_WAITS, takes="decisions", needs=("secret",)),
     "crowdsec": Kind(crowdsec.send, STANDARD_WAITS, takes="decisions", needs=("user", "secret")),
+    "haproxy": Kind(
+        haproxy.send,
+        STANDARD_WAITS,
+        takes="decisions",
+        schemes=(haproxy.UNIX, haproxy.TCP),
+        refill=haproxy.refill,
+    ),
     "webhook": Kind(webhook.send, STANDARD_WAITS, needs=("secret",)),
     "slack": Kind(sender(TEMPLATES["slack"]), STANDARD_WAITS),
     "teams": Kind(sender(TEMPLATES["teams"]), STANDARD_WAITS),

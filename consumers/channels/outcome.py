@@ -47,6 +47,7 @@ class Kind:
     takes: Literal["alerts", "decisions"] = "alerts"
     needs: tuple[str, ...] = ()  # members of an endpoint that must be set
     schemes: tuple[str, ...] = ("https", "http")  # of its URL
+    refill: Callable[[Any, Callable[[], None]], None] | None = None  # of what may forget: owes all anew where it did
 
 
 def next_try(kind: Kind, attempts: int, after: float | None, dice: float) -> float | None:

@@ -37,14 +37,16 @@ def expire(engine: Engine, channels: Channels, now: datetime | None = None) -> i
         return len(over)
 
 
-def tombstones(engine: Engine, now: datetime | None = None) -> int:
-    """Let the decisions topic forget keys whose newest decision ended long ago. Returns how many; serials go on."""
+def tombstones(engine: Engine, channels: Channels, now: datetime | None = None) -> int:
+    """Let channels forget keys whose newest decision ended long ago. Returns how many keys; serials go on."""
     head = decision_heads.c
     with engine.begin() as connection:
         at = now or alerts.clock(connection)
         gone = _some(connection, (head.until <= at - FORGET) & head.tombstoned.is_(None))
         _mark(connection, gone, tombstoned=at)
-        owed.put(connection, [owed.tombstone(Key(Scope(row.scope), row.value, row.model), row.serial) for row in gone])
+        for row in gone:
+            key = Key(Scope(row.scope), row.value, row.model)
+            owed.put(connection, owed.tombstones(key, row.serial, channels.decisions))
         return len(gone)
 
 

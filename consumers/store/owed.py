@@ -40,10 +40,22 @@ def decisions(made: Sequence[Decision], channels: Sequence[str]) -> list[Row]:
     ]
 
 
-def tombstone(key: Key, serial: int) -> Row:
-    """Return the tombstone that the decisions topic is owed for a key whose newest decision is long past."""
+def again(made: Sequence[Decision], channel: str) -> list[Row]:
+    """Return what a channel is owed of decisions that it was told before."""
+    return [
+        _row(
+            channel,
+            "decision",
+            (decision_key(one).decode(), f"decision:{one.id}:{uuid.uuid4()}", encode_decision(one).decode()),
+        )
+        for one in made
+    ]
+
+
+def tombstones(key: Key, serial: int, channels: Sequence[str]) -> list[Row]:
+    """Return the tombstones that channels are owed for a key whose newest decision is long past."""
     name = encode_key(key).decode()
-    return _row(TOPIC, "tombstone", (name, f"tombstone:{name}:{serial}", None))
+    return [_row(channel, "tombstone", (name, f"tombstone:{name}:{serial}", None)) for channel in channels]
 
 
 def api_key(made: ApiKey, subject: str) -> Row:

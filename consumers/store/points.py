@@ -85,14 +85,15 @@ def _pages(engine: Engine, query: TextClause, bound: Mapping[str, str]) -> Itera
     last, full = 0, True
     while full:
         with engine.connect() as connection:
-            found = [_decision(row) for row in connection.execute(query, {**bound, "id": last, "limit": PAGE})]
+            found = [decision(row) for row in connection.execute(query, {**bound, "id": last, "limit": PAGE})]
         if found:
             yield found
             last = found[-1].id
         full = len(found) == PAGE
 
 
-def _decision(row: object) -> Decision:
+def decision(row: object) -> Decision:
+    """Return a row of the table `decisions` as everybody is told of it."""
     known = row._mapping  # type: ignore[attr-defined]  # noqa: SLF001  # documented
     return Decision(
         id=known["id"],

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gamekeeper import brokers, endpoints
+from gamekeeper import brokers, endpoints, inline
 from gamekeeper.commands import common
 from gamekeeper.settings import BadSettings
 
@@ -111,18 +111,20 @@ def gateway(
 
 
 def api() -> None:
-    """Serve decisions to bouncers, and everything to people and their tools."""
+    """Serve decisions to bouncers, everything to people and their tools, and inline checks to proxies."""
     settings = common.settings()
     database = settings.need_database()
     from consumers import api as process  # noqa: PLC0415
 
-    process.run(
-        process.ApiSettings(
-            database=database,
-            schema=settings.schema,
-            host=settings.host,
-            port=settings.api_port,
-            key_pepper=settings.key_pepper.encode(),
-            channels=common.channels(settings),
-        )
+    served = process.ApiSettings(
+        database=database,
+        schema=settings.schema,
+        host=settings.host,
+        port=settings.api_port,
+        key_pepper=settings.key_pepper.encode(),
+        channels=common.channels(settings),
     )
+    if settings.authz:
+        process.run(served, inline.door(settings))
+    else:
+        process.run(served)

@@ -1,5 +1,6 @@
-"""Real receivers that do not speak HTTP: a mail server, and syslog by TCP and UDP."""
+"""Receivers that do not speak HTTP: a mail server, syslog by TCP and UDP, and the little of HAProxy that we use."""
 
+import re
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -75,5 +76,48 @@ def syslog_server(*, udp: bool = False) -> Iterator[Collector]:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield collector
+        server.shutdown()
+        thread.join()
+
+
+@dataclass
+class RuntimeSocket:
+    """The runtime socket of HAProxy 2.6, as far as one map goes; the real one is in tests/clients."""
+
+    port: int = 0
+    map: dict[str, str] = field(default_factory=dict)
+    received: list[str] = field(default_factory=list)
+    broken: bool = False  # it knows no map
+
+    def answer(self, command: str) -> str:
+        """Do a command and say what HAProxy says."""
+        self.received.append(command)
+        verb, _, _, name, *entry = (part.replace("\\", "") for part in re.split(r"(?<!\\) ", command))
+        if self.broken:
+            return "Unknown map identifier. Please use #<id> or <file>."
+        if verb == "get":
+            return f"type=str, case=sensitive, found={'yes' if name in self.map else 'no'}"
+        if verb != "add" and name not in self.map:
+            return "entry not found." if verb == "set" else "Key not found."
+        self.map |= {name: entry[0]} if entry else {}
+        if verb == "del":
+            del self.map[name]
+        return ""
+
+
+@contextmanager
+def runtime_socket(*, broken: bool = False) -> Iterator[RuntimeSocket]:
+    """Answer as HAProxy's runtime socket on a free port of this machine."""
+    haproxy = RuntimeSocket(broken=broken)
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(haproxy.answer(self.rfile.readline().decode().rstrip("\n")).encode() + b"\n\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        haproxy.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield haproxy
         server.shutdown()
         thread.join()

@@ -21,7 +21,7 @@ from detector.records import decode_decision
 from detector.topics import Topics
 from tests.consumers.endpoint import listening
 from tests.consumers.owing import SECRET, TOKEN, at, delivery, owed
-from tests.consumers.receivers import mail_server, syslog_server
+from tests.consumers.receivers import mail_server, runtime_socket, syslog_server
 from tests.consumers.road import PATIENCE, free_port
 from tests.templates import make
 
@@ -50,6 +50,7 @@ def benches(kafka: str, topics_prefix: str) -> Iterator[dict[str, Bench]]:
         good, bad = stack.enter_context(listening(200, body=b'{"token":"t"}')), stack.enter_context(listening(500))
         post, grumpy = stack.enter_context(mail_server()), stack.enter_context(mail_server(refuses=True))
         collector = stack.enter_context(syslog_server())
+        haproxy, lame = stack.enter_context(runtime_socket()), stack.enter_context(runtime_socket(broken=True))
         producer, lost = Producer(kafka), Producer("127.0.0.1:1")
         stack.callback(producer.close)
         web = {
@@ -64,6 +65,11 @@ def benches(kafka: str, topics_prefix: str) -> Iterator[dict[str, Bench]]:
                 at("email", f"smtp://127.0.0.1:{post.port}"),
                 at("email", f"smtp://127.0.0.1:{grumpy.port}"),
                 lambda: "".join(mail.get_content() for mail in post.mails),
+            ),
+            "haproxy": Bench(
+                at("haproxy", f"tcp://127.0.0.1:{haproxy.port}"),
+                at("haproxy", f"tcp://127.0.0.1:{lame.port}"),
+                lambda: repr((haproxy.map, haproxy.received)),
             ),
             "syslog": Bench(
                 at("syslog", f"syslog+tcp://127.0.0.1:{collector.port}"),
@@ -112,6 +118,8 @@ class TestContract:
             assert "DELETE" not in got
             assert "decisions" in got
             assert "/v1/alerts" not in got
+        elif name == "haproxy":
+            assert got.startswith("({}, ['del map ")
         else:
             sent = owed(name, shadow=True).payload or b""
             assert in_force([decode_decision(sent)], make.NOON_US) is None

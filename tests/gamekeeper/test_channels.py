@@ -74,7 +74,7 @@ def test_the_file_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "says"),
     [
-        ('kind = "pigeon"\nurl = "https://x.org"', "'pigeon' is not one of push, crowdsec, webhook"),
+        ('kind = "pigeon"\nurl = "https://x.org"', "'pigeon' is not one of push, crowdsec, haproxy, webhook"),
         ('kind = "topic"\nurl = "https://x.org"', "'topic' is not one of"),
         ('url = "https://x.org"', "`kind`"),
         ('kind = "slack"\nurl = "https://x.org"\ncolour = "red"', "colour"),
@@ -83,6 +83,8 @@ def test_the_file_is_read(tmp_path: Path) -> None:
         ('kind = "email"\nurl = "smtp://x.org"\nsender = "a"\nto = ["b"]', "smtp://HOST:PORT"),
         ('kind = "email"\nurl = "smtp://x.org:25"\nuser = "a"\nsender = "a"\nto = ["b"]', "in the clear"),
         ('kind = "email"\nurl = "smtp://x.org:25"\nsender = "a"', "needs to"),
+        ('kind = "haproxy"\nurl = "tcp://x.org"', "unix:///SOCKET or tcp://HOST:PORT"),
+        ('kind = "haproxy"\nurl = "unix://"', "unix:///SOCKET"),
         ('kind = "pagerduty"\nurl = "https://x.org"', "needs secret or secret_file"),
         ('kind = "webhook"\nurl = "https://x.org"\nsecret = "hush"', "must be whsec_"),
         ('kind = "slack"\nurl = "https://x.org"\nonly = { severity = ["loud"] }', "loud"),

@@ -62,9 +62,9 @@ def test_the_topic_forgets_keys_long_gone(engine: Engine) -> None:
     people.decide(engine, order, CHANNELS)
     people.allowlist_add(engine, Entry(Scope.CLIENT, "friend", "*"), SAID, CHANNELS)
     week = datetime.now(UTC) + 7 * DAY
-    assert chores.tombstones(engine) == 0
-    assert chores.tombstones(engine, week + DAY) == 1
-    assert chores.tombstones(engine, week + 2 * DAY) == 0
+    assert chores.tombstones(engine, CHANNELS) == 0
+    assert chores.tombstones(engine, CHANNELS, week + DAY) == 1
+    assert chores.tombstones(engine, CHANNELS, week + 2 * DAY) == 0
     for delivery in claim_deliveries(engine, 10, 30.0, ("topic",)):
         settle(engine, delivery.id, Delivered())
     [tombstone] = claim_deliveries(engine, 10, 30.0, ("topic",))

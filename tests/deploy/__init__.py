@@ -1,0 +1,1 @@
+"""The configurations in deploy/, each with the program that it is for."""
