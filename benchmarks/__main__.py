@@ -25,6 +25,7 @@ from benchmarks import (
     recovery,
     replay,
     soak,
+    sql,
     watermark,
     write,
 )
@@ -76,6 +77,7 @@ REGISTRY: dict[str, Benchmark] = {
     "recovery": Benchmark(recovery.options, recovery.run),
     "replay": Benchmark(replay.options, replay.run),
     "soak": Benchmark(soak.options, soak.run, soak.tables, soak.failed),
+    "sql": Benchmark(sql.options, sql.run),
     "throughput": Benchmark(throughput.options, throughput.run, throughput.tables),
     "watermark": Benchmark(watermark.options, watermark.run, watermark.tables),
     "write": Benchmark(write.options, write.run),

@@ -3,7 +3,7 @@
 | role | for whom | may |
 |---|---|---|
 | gamekeeper_analyst | people who ask | read the views |
-| gamekeeper_writer | `detect`, `api`, and the commands with which people decide | read all, write; never change what was judged |
+| gamekeeper_writer | `detect`, `api`, the commands of people | read all, write; never change what was judged |
 | gamekeeper_admin | `gamekeeper forget` | what the writer may, and change or delete any row |
 
 Only an owner adds and drops partitions in Postgres: `migrate`, `deliver` and `retain` log in as the owner.

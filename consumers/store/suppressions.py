@@ -1,7 +1,7 @@
-"""What a label suppresses: the kinds of evidence that it explained, for a time.
+"""What a label suppresses: the signals that it explained, for a time.
 
-The detector knows nothing of it. Its verdicts stand as they are; one that rests on suppressed kinds alone is answered in
-shadow and alerts nobody. Like the allowlist it is looked at where a decision is written.
+The detector knows nothing of it. Its verdicts stand as they are; one that rests on suppressed signals alone is answered
+in shadow and alerts nobody. Like the allowlist it is looked at where a decision is written.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,38 +10,32 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, text, tuple_
 
+from consumers.store import alerts
 from consumers.store.schema import suppressions
 from detector.decision import Action
-from detector.standing import Cause
 from detector.verdict import Verdict
 
 DAYS = 30  # how long an explanation holds: what somebody does for longer is a case for the allowlist
-BUDGET = "budget"  # the kind of a verdict that the budget of leakage caused
 
-Kinds = dict[tuple[str, str], set[str]]
+Explained = dict[tuple[str, str], set[str]]  # signals by client and model
 
 # What spoke in the latest episode with each model: a label is about what the person saw.
 _SUPPRESS = text("""
-    INSERT INTO suppressions (client, model, kind, until, feedback)
-    SELECT DISTINCT latest.client, latest.model, spoke.kind, now() + make_interval(days => :days), :feedback
+    INSERT INTO suppressions (client, model, signal, until, feedback)
+    SELECT client, model, spoke, now() + make_interval(days => :days), :feedback
     FROM (
-        SELECT DISTINCT ON (client, model) client, model, number, opened, closed FROM episodes
+        SELECT DISTINCT ON (client, model) client, model, signals FROM episodes
         WHERE client = :client AND :model IN (model, '*')
         ORDER BY client, model, number DESC
     ) AS latest
-    JOIN verdicts AS verdict
-      ON verdict.client = latest.client AND verdict.model = latest.model AND verdict.episode = latest.number
-    CROSS JOIN LATERAL (
-        SELECT kind FROM evidence WHERE evidence.verdict = verdict.id AND evidence.at = verdict.at
-        UNION SELECT 'budget' WHERE verdict.cause = 'budget'
-    ) AS spoke
-    ON CONFLICT (client, model, kind) DO UPDATE SET until = excluded.until, feedback = excluded.feedback
-    RETURNING kind
+    CROSS JOIN LATERAL jsonb_array_elements_text(signals) AS spoke
+    ON CONFLICT (client, model, signal) DO UPDATE SET until = excluded.until, feedback = excluded.feedback
+    RETURNING signal
 """)
 
 
 def suppress(connection: Connection, client: str, model: str, feedback: int) -> list[str]:
-    """Suppress what spoke against a client in its latest episode with `model` ("*": with each). Returns the kinds."""
+    """Suppress what spoke against a client in its latest episode with `model` ("*": with each). Returns the signals."""
     bound = {"client": client, "model": model, "feedback": feedback, "days": DAYS}
     return sorted(set(connection.execute(_SUPPRESS, bound).scalars()))
 
@@ -53,29 +47,31 @@ def end(connection: Connection, client: str, model: str) -> None:
     connection.execute(delete(suppressions).where(chosen))
 
 
-def in_force(connection: Connection, verdicts: Iterable[Verdict], now: datetime) -> Kinds:
-    """Return the suppressed kinds by client and model. Call it after the heads are locked, as labels do."""
+def in_force(connection: Connection, verdicts: Iterable[Verdict], now: datetime) -> Explained:
+    """Return the suppressed signals by client and model. Call it after the heads are locked, as labels do."""
     wanted = sorted({(verdict.client, verdict.model) for verdict in verdicts if verdict.action is not Action.ALLOW})
     if not wanted:
         return {}
     row = suppressions.c
     found = connection.execute(
-        select(row.client, row.model, row.kind).where(tuple_(row.client, row.model).in_(wanted), row.until > now)
+        select(row.client, row.model, row.signal).where(tuple_(row.client, row.model).in_(wanted), row.until > now)
     )
-    kinds: Kinds = {}
+    told: Explained = {}
     for line in found:
-        kinds.setdefault((line.client, line.model), set()).add(line.kind)
-    return kinds
+        told.setdefault((line.client, line.model), set()).add(line.signal)
+    return told
 
 
-def answered(verdicts: Sequence[Verdict], kinds: Kinds) -> list[tuple[Verdict, bool]]:
+def answered(verdicts: Sequence[Verdict], explained: Explained) -> list[tuple[Verdict, bool]]:
     """Return each verdict as it is to be answered, and whether it is explained: then it acts in shadow."""
-    told = [(verdict, _explained(verdict, kinds.get((verdict.client, verdict.model), set()))) for verdict in verdicts]
-    return [(replace(verdict, shadow=True) if explained else verdict, explained) for verdict, explained in told]
+    told = [
+        (verdict, _rests_on(verdict, explained.get((verdict.client, verdict.model), set()))) for verdict in verdicts
+    ]
+    return [(replace(verdict, shadow=True) if quiet else verdict, quiet) for verdict, quiet in told]
 
 
-def _explained(verdict: Verdict, kinds: set[str]) -> bool:
+def _rests_on(verdict: Verdict, signals: set[str]) -> bool:
     if verdict.action is Action.ALLOW:
         return False
-    spoke = {BUDGET} if verdict.cause is Cause.BUDGET else {reading.kind for reading in verdict.evidence}
-    return bool(spoke) and spoke <= kinds
+    spoke = alerts.spoke(verdict)
+    return bool(spoke) and spoke <= signals

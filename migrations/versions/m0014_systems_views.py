@@ -24,31 +24,21 @@ DETECTOR_QUALITY = """
 CREATE VIEW detector_quality AS
 WITH labelled AS (
     SELECT DISTINCT ON (episode.client, episode.model, episode.number)
-           episode.client, episode.model, episode.number, episode.opened, episode.closed, said.what
+           episode.client, episode.model, episode.number, episode.signals, episode.policy, said.what
     FROM feedback AS said
     JOIN episodes AS episode
       ON episode.client = said.client AND said.model IN (episode.model, '*') AND said.said >= episode.opened
     WHERE said.what <> 'lift'
     ORDER BY episode.client, episode.model, episode.number, said.id DESC
-), spoke AS (
-    SELECT DISTINCT labelled.client, labelled.model, labelled.number, labelled.what,
-           reading.signal, reading.kind, verdict.policy
-    FROM labelled
-    JOIN verdicts AS verdict
-      ON verdict.client = labelled.client AND verdict.model = labelled.model AND verdict.episode = labelled.number
-     AND verdict.at >= labelled.opened - interval '1 day'
-     AND verdict.at <= coalesce(labelled.closed, 'infinity') + interval '1 day'
-     AND verdict.standing IN ('suspected', 'confirmed')
-    JOIN evidence AS reading ON reading.verdict = verdict.id AND reading.at = verdict.at
 )
-SELECT model, signal, kind, policy,
+SELECT labelled.model, spoke.signal, labelled.policy,
        count(*) FILTER (WHERE what = 'true-positive') AS true_positives,
        count(*) FILTER (WHERE what = 'false-positive') AS false_positives,
        count(*) FILTER (WHERE what = 'authorised-test') AS authorised_tests,
        (count(*) FILTER (WHERE what = 'true-positive'))::float8
            / nullif(count(*) FILTER (WHERE what IN ('true-positive', 'false-positive')), 0) AS precision
-FROM spoke
-GROUP BY model, signal, kind, policy
+FROM labelled CROSS JOIN LATERAL jsonb_array_elements_text(labelled.signals) AS spoke (signal)
+GROUP BY labelled.model, spoke.signal, labelled.policy
 """
 
 INGEST_LAG = """
@@ -107,12 +97,11 @@ VIEWS = {
     ),
     "detector_quality": View(
         DETECTOR_QUALITY,
-        "v1. How often each signal was right, by what people said: one count an episode that it spoke in.",
+        "v1. How often each signal was right, by what people said: one count an episode in which it spoke.",
         {
             "model": "of which model",
-            "signal": "which signal",
-            "kind": "which kind of evidence it is",
-            "policy": "version of the policy in force then",
+            "signal": "which signal, each its own kind of evidence; budget: that of leakage was used up",
+            "policy": "version of the policy of the episode's latest verdict that acts",
             "true_positives": "episodes of clients labelled true-positive",
             "false_positives": "episodes of clients labelled false-positive",
             "authorised_tests": "episodes of clients labelled authorised-test: neither right nor wrong",
@@ -121,7 +110,7 @@ VIEWS = {
     ),
     "ingest_lag": View(
         INGEST_LAG,
-        "v1. How far each partition is accounted for. How many records wait, only Kafka knows: metric gamekeeper_lag_records.",
+        "v1. How far each partition is accounted for. How many records wait, the metric gamekeeper_lag_records says.",
         {
             "consumer_group": "Kafka's consumer group",
             "topic": "Kafka's topic",

@@ -141,7 +141,7 @@ suppressions = Table(
     metadata,
     key("client", TEXT, "of whom"),
     key("model", TEXT, "with which model"),
-    key("kind", TEXT, "which kind of evidence, as in evidence.kind; budget: the leakage's"),
+    key("signal", TEXT, "which signal, each its own kind of evidence; budget: the leakage's"),
     must("until", TIME, "when it speaks again"),
     must("feedback", LONG, "feedback.id of the label behind it"),
     comment="Evidence that a label explained: verdicts on it alone act in shadow and alert nobody until then.",
