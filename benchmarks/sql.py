@@ -27,7 +27,8 @@ ASKED = 5  # times, warm
 # Rows are numbered from 0 over the year. A client comes back every :clients rows; five verdicts make an episode.
 VERDICTS = """
     INSERT INTO verdicts (client, model, serial, at, id, tenant, episode, standing, previous, cause, action, seconds,
-        shadow, score, leakage, queries, population, policy, reason, topic, partition, record_offset, record_row, written)
+        shadow, score, leakage, queries, population, policy, reason, topic, partition, record_offset, record_row,
+        written)
     SELECT 'client-' || (n * 7919 % :clients), CASE WHEN n % 3 = 0 THEN 'digits' ELSE 'faces' END, n / :clients + 1, at,
            gen_random_uuid(), 'tenant-' || n % 50, n / :clients / 5 + 1,
            (ARRAY['watched', 'suspected', 'confirmed', 'confirmed', 'clear'])[n / :clients % 5 + 1],
@@ -40,7 +41,8 @@ VERDICTS = """
 """
 EVIDENCE = """
     INSERT INTO evidence (verdict, at, position, signal, kind, value, because)
-    SELECT id, at, p, (ARRAY['line', 'unlike', 'probe'])[p + 1], (ARRAY['line', 'unlike', 'probe'])[p + 1], random() * 20,
+    SELECT id, at, p, (ARRAY['line', 'unlike', 'probe'])[p + 1], (ARRAY['line', 'unlike', 'probe'])[p + 1],
+           random() * 20,
            '31 label flips in 64 near pairs of queries, the nearest 0.02 apart'
     FROM verdicts CROSS JOIN generate_series(0, :readings - 1) AS p WHERE at >= :from AND at < :until
 """
@@ -62,12 +64,14 @@ REST = {
     "snapshots": """
         INSERT INTO snapshots (client, model, tenant, topic, partition, standing, serial, episode, queries, score,
             leakage, last, population, policy, data)
-        SELECT client, model, tenant, 'predictions', serial % 8, standing, serial, episode, queries, score, leakage, since,
-            population, policy, decode(repeat(md5(client), 190), 'hex')
+        SELECT client, model, tenant, 'predictions', serial % 8, standing, serial, episode, queries, score, leakage,
+            since, population, policy, decode(repeat(md5(client), 190), 'hex')
         FROM standings""",
     "decisions": """
-        INSERT INTO decisions (scope, value, model, serial, action, until, origin, reason, shadow, verdict, judged, made)
-        SELECT 'client_id', client, model, serial, action, at + interval '4 hours', 'detector', reason, shadow, id, at, written
+        INSERT INTO decisions (scope, value, model, serial, action, until, origin, reason, shadow, verdict, judged,
+            made)
+        SELECT 'client_id', client, model, serial, action, at + interval '4 hours', 'detector', reason, shadow, id, at,
+            written
         FROM verdicts WHERE action <> 'allow'""",
     "heads": """
         INSERT INTO decision_heads (scope, value, model, serial, decision, action, until, origin, shadow)
@@ -79,7 +83,8 @@ REST = {
         FROM decisions WHERE made > now() - interval '30 days'""",
     "feedback": """
         INSERT INTO feedback (client, model, what, why, who, heard)
-        SELECT 'client-' || n, '*', (ARRAY['true-positive', 'false-positive', 'authorised-test'])[n % 3 + 1], '', 'ann', now()
+        SELECT 'client-' || n, '*', (ARRAY['true-positive', 'false-positive', 'authorised-test'])[n % 3 + 1], '', 'ann',
+            now()
         FROM generate_series(1, 200) AS n""",
     "offsets": """
         INSERT INTO offsets (consumer_group, topic, topic_id, partition, next, snapshot_next, saved)

@@ -42,7 +42,7 @@ BEYOND = (  # what no statement here can reach, told to whoever forgets
 
 
 class StillActs(RuntimeError):  # noqa: N818  # named for what it says to the person
-    """A client that is acted against, or of whom something is owed, cannot be forgotten; the message says what to do."""
+    """Return what stands for a forgotten client. It can be guessed from a name, not read back to one."""
 
     for_people = True  # the command line prints the message as it is
 
@@ -56,7 +56,7 @@ class Forgotten:
 
 
 def alias(client: str) -> str:
-    """Return what stands for a forgotten client: who knows the name can tell that it was meant, nobody can read it."""
+    """Return what stands for a forgotten client: who knows the name can tell."""
     return f"forgotten-{hashlib.blake2b(client.encode(), digest_size=8).hexdigest()}"
 
 

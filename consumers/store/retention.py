@@ -35,12 +35,12 @@ _ACTS = """
     JOIN decision_heads ON decision_heads.episode = episodes.id WHERE decision_heads.until > now()
 """
 _KEPT = {
-    "verdicts": f"(client, model, episode) IN ({_ACTS})",  # noqa: S608  # two constants of this file
+    "verdicts": f"(client, model, episode) IN ({_ACTS})",  # two constants of this file
     "evidence": "verdict IN (SELECT id FROM verdicts_kept)",
 }
 _NO_EPISODE = "NOT EXISTS (SELECT FROM episodes AS one WHERE one.client = {0}.client AND one.model = {0}.model)"
 _OLD = {  # which rows of a table may go, by its condition
-    "episodes": f"closed < :horizon AND (client, model, number) NOT IN ({_ACTS})",  # noqa: S608  # as above
+    "episodes": f"closed < :horizon AND (client, model, number) NOT IN ({_ACTS})",  # as above
     "decisions": "made < :horizon AND NOT EXISTS (SELECT FROM decision_heads AS head WHERE head.decision = decisions.id"
     " AND head.until > now())",
     "feedback": "said < :horizon AND heard IS NOT NULL",
@@ -91,6 +91,7 @@ def _judged(engine: Engine, days: int, now: datetime) -> Gone:
     return Gone("verdicts", days, rows + _rows_of_default(engine, start), dropped)
 
 
+_KEEP = sql.SQL("CREATE TEMP TABLE {kept} ON COMMIT DROP AS SELECT * FROM {name} WHERE ")
 _PARTITIONS = text("""
     SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
     WHERE inhparent = to_regclass('verdicts')
@@ -124,8 +125,7 @@ def _move_and_drop(connection: Connection, kept: str, names: Mapping[str, sql.Id
         cursor.execute(sql.SQL("SELECT to_regclass(%s)"), (names["name"].strings[0],))
         if cursor.fetchone()[0] is None:
             return 0
-        held = sql.SQL("CREATE TEMP TABLE {kept} ON COMMIT DROP AS SELECT * FROM {name} WHERE ") + sql.SQL(kept)
-        cursor.execute(held.format(**names))
+        cursor.execute(_KEEP.format(**names) + sql.SQL(kept))
         cursor.execute(sql.SQL("SELECT count(*) - (SELECT count(*) FROM {kept}) FROM {name}").format(**names))
         gone = int(cursor.fetchone()[0]) if counts else 0
         cursor.execute(sql.SQL("ALTER TABLE {table} DETACH PARTITION {name}").format(**names))
