@@ -31,9 +31,9 @@ VERDICTS = """
         written)
     SELECT 'client-' || (n * 7919 % :clients), CASE WHEN n % 3 = 0 THEN 'digits' ELSE 'faces' END, n / :clients + 1, at,
            gen_random_uuid(), 'tenant-' || n % 50, n / :clients / 5 + 1,
-           (ARRAY['watched', 'suspected', 'confirmed', 'confirmed', 'clear'])[n / :clients % 5 + 1],
-           (ARRAY['clear', 'watched', 'suspected', 'confirmed', 'confirmed'])[n / :clients % 5 + 1],
-           'evidence', (ARRAY['allow', 'throttle', 'block', 'block', 'allow'])[n / :clients % 5 + 1], 3600, false,
+           (ARRAY['watched', 'suspected', 'confirmed', 'confirmed', 'clear'])[(n / :clients + n) % 5 + 1],
+           (ARRAY['clear', 'watched', 'suspected', 'confirmed', 'confirmed'])[(n / :clients + n) % 5 + 1],
+           'evidence', (ARRAY['allow', 'throttle', 'block', 'block', 'allow'])[(n / :clients + n) % 5 + 1], 3600, false,
            random(), random(), n, 'p1', 'c' || n % 4, '31 label flips in 64 near pairs of queries',
            'predictions', n % 8, n, 0, at + interval '200 ms'
     FROM (SELECT n, CAST(:start AS timestamptz) + n * CAST(:apart AS interval) AS at

@@ -27,7 +27,7 @@ def create(views: Mapping[str, View]) -> None:
 
 def drop(views: Mapping[str, View]) -> None:
     """Drop views, the last made first."""
-    for name in reversed(views):
+    for name in reversed(list(views)):
         op.execute(f"DROP VIEW {name}")
 
 

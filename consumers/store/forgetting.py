@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, literal, or_, select, tuple_, update
 
 from consumers.store import alerts, heads, owed
 from consumers.store.facts import Missing
@@ -42,7 +42,7 @@ BEYOND = (  # what no statement here can reach, told to whoever forgets
 
 
 class StillActs(RuntimeError):  # noqa: N818  # named for what it says to the person
-    """Return what stands for a forgotten client. It can be guessed from a name, not read back to one."""
+    """A client that is acted against, or of whom something is owed, is not forgotten; the message says what to do."""
 
     for_people = True  # the command line prints the message as it is
 
@@ -114,7 +114,7 @@ def _erase(connection: Connection, client: str, about: ColumnElement[bool]) -> d
     conditions: dict[Table, ColumnElement[bool]] = {
         evidence: tuple_(evidence.c.verdict, evidence.c.at).in_(judged),
         deliveries: about,
-        unreadable: text("position(CAST(:named AS bytea) IN head) > 0").bindparams(named=client.encode()),
+        unreadable: func.position(literal(client.encode()).op("IN")(unreadable.c.head)) > 0,
         **{table: table.c.client == client for table in _BY_CLIENT},
         **{table: (table.c.scope == Scope.CLIENT.value) & (table.c.value == client) for table in _BY_SCOPE},
     }

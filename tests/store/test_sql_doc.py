@@ -3,6 +3,7 @@
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -15,7 +16,7 @@ from detector.standing import Standing
 from tests.store.given import CHANNELS, population, saved, snapshot, verdict
 
 DOC = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
-ASKED = re.findall(r"^(\d+)\. .+\n```sql\n(.+?)```", DOC, re.MULTILINE | re.DOTALL)
+ASKED = re.findall(r"^(\d+)\. [^\n]+\n```sql\n(.+?)```", DOC, re.MULTILINE | re.DOTALL)
 SAID = Said("ann", "a test")
 
 
@@ -23,7 +24,7 @@ SAID = Said("ann", "a test")
 def told(engine: Engine) -> Engine:
     """Return a database that has an answer to every question."""
     now = time.time_ns() // 1_000
-    thief = {"client": "key_7f3a", "leakage": 0.3}
+    thief: dict[str, Any] = {"client": "key_7f3a", "leakage": 0.3}
     saved(
         engine,
         verdict(Standing.SUSPECTED, time=now - 2_000_000, **thief),
