@@ -26,6 +26,7 @@ from benchmarks import (
     replay,
     scaling,
     soak,
+    sql,
     watermark,
     write,
 )
@@ -80,6 +81,7 @@ REGISTRY: dict[str, Benchmark] = {
     "replay": Benchmark(replay.options, replay.run),
     "scaling": Benchmark(scaling.options, scaling.run),
     "soak": Benchmark(soak.options, soak.run, soak.tables, soak.failed),
+    "sql": Benchmark(sql.options, sql.run),
     "throughput": Benchmark(throughput.options, throughput.run, throughput.tables),
     "watermark": Benchmark(watermark.options, watermark.run, watermark.tables),
     "write": Benchmark(write.options, write.run),

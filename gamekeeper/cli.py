@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from gamekeeper.commands import channels, deliveries, keys, learning, people, processes, system, watermark
+from gamekeeper.commands import channels, deliveries, keeping, keys, learning, people, processes, system, watermark
 
 app = typer.Typer(
     name="gamekeeper",
@@ -17,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
-for group in (system, processes, learning, people):
+for group in (system, processes, learning, people, keeping):
     group.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(channels.app, name="channels")

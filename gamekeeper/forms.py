@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 Named = tuple[tuple[str, str], ...]  # (name, URL)
+Days = tuple[tuple[str, int], ...]  # (table, days)
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 DATABASE = re.compile(
     r"(?P<start>postgresql(\+\w+)?://[^:/@]*)(?P<password>:[^@]*(?=@))?(?P<rest>@?[^/?@]*/[^?]+)(?P<options>\?.*)?"
@@ -117,6 +118,15 @@ def named(value: str) -> Named:
     if len({called for called, _ in pairs}) < len(pairs):
         raise ValueError("must not name two the same")
     return tuple((called, url) for called, url in pairs)
+
+
+def days(value: str) -> Days:
+    """Accept table=days pairs, each table once. Raises ValueError."""
+    pairs = tuple(part.strip().partition("=") for part in value.split(",") if part.strip())
+    wrong = any(not re.fullmatch(r"[1-9][0-9]{0,4}", number) for _, _, number in pairs)
+    if wrong or len({table for table, _, _ in pairs}) < len(pairs):
+        raise ValueError("must be table=days with days from 1 to 99999, several with commas between, none twice")
+    return tuple((table, int(number)) for table, _, number in pairs)
 
 
 def web(value: str) -> str:

@@ -75,6 +75,7 @@ class Settings:
     checkpoint_queries: int
     clients_max: int
     learn_seconds: float
+    retain: forms.Days
     data: Path
     cache: Path
     log_format: str
@@ -261,6 +262,12 @@ SETTINGS: tuple[Setting, ...] = (
         "40",
         forms.seconds,
         "after partitions were added, until every producer knows (metadata.max.age.ms; 30 s at our gateway)",
+    ),
+    Setting(
+        "GAMEKEEPER_RETAIN",
+        "",
+        forms.days,
+        "days that `retain` keeps a table's rows, where not the usual: verdicts=90,deliveries=7",
     ),
     Setting("GAMEKEEPER_DATA", "~/.local/share/gamekeeper", forms.path, "folder of `up`: everything embedded"),
     Setting("GAMEKEEPER_CACHE", "~/.cache/gamekeeper", forms.path, "folder for what is fetched once"),

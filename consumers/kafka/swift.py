@@ -3,7 +3,7 @@
 The driver (kafka-python 3.0) makes some twenty Python objects and calls of each record: most of the time in which
 `detect` reads JSON records. Here one compiled loop finds where the values of a batch begin and end, and a RawRecord
 is all that is made of each. The driver has no door to this, so it is done with the versions that were tried;
-any other hands out its own records (docs/decisions/0024).
+any other hands out its own records (docs/decisions/0028).
 
 Source: Apache Kafka, "Record Batch" (message format 2).
 """

@@ -15,6 +15,7 @@ from consumers.store import owed
 from consumers.store.copy import Row, merge
 from consumers.store.facts import Channels, moment
 from consumers.store.schema import episodes
+from detector.decision import Action
 from detector.standing import Cause, Standing
 from detector.verdict import Verdict
 
@@ -46,6 +47,8 @@ class Episode:
     alerted: str | None
     told: Sequence[str]  # channels that are to hear its end
     plain: str | None
+    signals: Sequence[str]  # that spoke in verdicts that act
+    policy: str | None
 
     @property
     def name(self) -> Name:
@@ -106,7 +109,10 @@ def add(episode: Episode | None, verdict: Verdict) -> Episode:
         alerted=None,
         told=(),
         plain=None,
+        signals=(),
+        policy=None,
     )
+    acts = verdict.action is not Action.ALLOW
     return replace(
         before,
         tenant=verdict.tenant or before.tenant,
@@ -116,7 +122,14 @@ def add(episode: Episode | None, verdict: Verdict) -> Episode:
         score=max(before.score, verdict.score),
         leakage=before.leakage if verdict.leakage is None else verdict.leakage,
         verdicts=before.verdicts + 1,
+        signals=sorted({*before.signals, *spoke(verdict)}) if acts else before.signals,
+        policy=verdict.policy if acts else before.policy,
     )
+
+
+def spoke(verdict: Verdict) -> set[str]:
+    """Return the signals behind a verdict, each its own kind of evidence; "budget" where that of leakage is."""
+    return {"budget"} if verdict.cause is Cause.BUDGET else {reading.signal for reading in verdict.evidence}
 
 
 def due(alerted: str | None, standing: Standing, cause: Cause) -> str | None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import Insert
 
-from consumers.store import alerts, heads, owed
+from consumers.store import alerts, heads, owed, suppressions
 from consumers.store.copy import Row, merge
 from consumers.store.facts import FOREVER, Channels, moment
 from consumers.store.heads import Draft, Head, Heads, Numbered
@@ -23,24 +23,27 @@ PLAIN = {signal.name: signal.plain for signal in SIGNALS}
 def follow(connection: Connection, verdicts: Sequence[Verdict], channels: Channels) -> None:
     """Write what follows from `verdicts`, all new and in the order of each client's serials.
 
-    1. Lock the heads. 2. Look at the allowlist, under that lock, and at the episodes. 3. Think.
-    4. Decisions with their deliveries. 5. Alerts and episodes. 6. Standings.
+    1. Lock the heads. 2. Look at the allowlist and at what is suppressed, under that lock, and at the episodes.
+    3. Think. 4. Decisions with their deliveries. 5. Alerts and episodes. 6. Standings.
     """
     now = alerts.clock(connection)
     acting = [verdict for verdict in verdicts if verdict.action is not Action.ALLOW]
     locked = heads.lock(connection, _keys(verdicts), _keys(acting))
     listed = heads.allowlisted(connection, (key for verdict in verdicts for key in _exempting(verdict)), now)
+    explained = suppressions.in_force(connection, acting, now)
     told: dict[alerts.Name, alerts.Episode] = alerts.read(connection, map(_episode, verdicts))
     taken: list[Numbered] = []
     owing: list[Row] = []
-    for verdict in verdicts:
+    for verdict, quiet in suppressions.answered(verdicts, explained):
         name = _episode(verdict)
         exempt = any((key.scope.value, key.value, key.model) in listed for key in _exempting(verdict))
         draft = None if exempt else answer(verdict, locked, now)
         if draft is not None:
             taken.append(heads.take(locked, draft))
-        told[name], alert = _told(alerts.add(told.get(name), verdict), verdict, (locked, now, channels))
-        owing += alert
+        told[name] = alerts.add(told.get(name), verdict)
+        if not quiet:
+            told[name], alert = _told(told[name], verdict, (locked, now, channels))
+            owing += alert
     heads.write(connection, taken, channels.decisions)
     owed.put_alerts(connection, owing)
     alerts.keep(connection, told.values())
@@ -55,6 +58,8 @@ def answer(verdict: Verdict, locked: Heads, now: datetime) -> Draft | None:
         return None
     until = _until(verdict, now)
     if mine is not None and mine.holds(now):
+        if verdict.shadow and not mine.shadow and verdict.action is not Action.ALLOW:
+            return None  # what is recorded only must not end what is enforced
         same = (mine.action, mine.shadow) == (verdict.action, verdict.shadow)
         if same and mine.until is not None and until <= mine.until:
             return None
@@ -69,6 +74,7 @@ def answer(verdict: Verdict, locked: Heads, now: datetime) -> Draft | None:
         shadow=verdict.shadow,
         verdict=verdict.id,
         episode=alerts.episode_id(*_episode(verdict)),
+        judged=moment(verdict.time),
     )
 
 

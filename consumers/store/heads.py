@@ -49,6 +49,7 @@ class Draft:
     verdict: UUID | None = None
     episode: UUID | None = None
     who: str | None = None
+    judged: datetime | None = None  # event time of the verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,7 @@ def _decision(one: Numbered) -> Row:
         "verdict": one.draft.verdict,
         "episode": one.draft.episode,
         "who": one.draft.who,
+        "judged": one.draft.judged,
     }
 
 

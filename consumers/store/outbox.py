@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg2 import sql
-from sqlalchemy import ColumnElement, Connection, Engine, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, or_, select, update
 
 from consumers.store.engine import driver
 from consumers.store.owed import WAKE, message
@@ -98,6 +98,8 @@ def settle(engine: Engine, delivery: int, outcome: Outcome) -> None:
             .where(deliveries.c.id == delivery, deliveries.c.outcome.is_(None))
             .values(leased=None, **values)
         )
+        if isinstance(outcome, Delivered):  # a tombstone's own key is what is to be forgotten
+            connection.execute(delete(deliveries).where(deliveries.c.id == delivery, deliveries.c.kind == "tombstone"))
 
 
 def listen(engine: Engine, timeout: float, channels: Sequence[str] | None = None) -> bool:

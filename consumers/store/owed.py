@@ -63,6 +63,11 @@ def api_key(made: ApiKey, subject: str) -> Row:
     return _row(KEYS, "key", (made.hash, subject, encode_api_key(made).decode()))
 
 
+def no_key(hashed: str) -> Row:
+    """Return what the keys topic is owed: the tombstone of a key that is held here no more."""
+    return _row(KEYS, "tombstone", (hashed, f"forget:{uuid.uuid4()}", None))
+
+
 def role(name: str, made: Role | None) -> Row:
     """Return what the keys topic is owed: a role as it now is, or its tombstone."""
     subject = f"{ROLE_KEY}{name}:{uuid.uuid4()}"  # each change is owed, also back to what was

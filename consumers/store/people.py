@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from consumers.store import alerts, heads
+from consumers.store import alerts, heads, suppressions
 from consumers.store.facts import FOREVER, Channels, Missing, moment
 from consumers.store.heads import Draft, Head, Heads
 from consumers.store.schema import allowlist, audit_log, feedback, snapshots
@@ -115,7 +115,8 @@ def lift(  # noqa: PLR0913, PLR0917  # a decision is named by three words on the
 def label(engine: Engine, client: str, model: str, what: str, said: Said) -> int:
     """Record what a person found out about a client (`what` is one of LABELS). Returns the feedback's id.
 
-    What follows is the detector's answer, at a recorded point of the client's stream.
+    What follows is the detector's answer, at a recorded point of the client's stream. What spoke against it is
+    suppressed for a time, unless it is a true positive, which lets everything speak again.
     Raises ValueError for another label, Missing for a client that was never seen.
     """
     if what not in LABELS:
@@ -124,8 +125,14 @@ def label(engine: Engine, client: str, model: str, what: str, said: Said) -> int
     with engine.begin() as connection:
         if not _known(connection, key):
             raise Missing(f"client {client!r}: never seen")
+        heads.lock_all_of(connection, key)  # before it is looked at where a verdict is answered, or after
         number = _say(connection, key, what, said)
-        audit(connection, "label", key, said, {"label": what, "feedback": number})
+        suppressed = []
+        if what == "true-positive":
+            suppressions.end(connection, client, model)
+        else:
+            suppressed = suppressions.suppress(connection, client, model, number)
+        audit(connection, "label", key, said, {"label": what, "feedback": number, "suppressed": suppressed})
         return number
 
 

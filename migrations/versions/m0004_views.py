@@ -1,7 +1,8 @@
 """Step 4: the analysts' interface. Views with a comment on every column; what they may read is in `roles.py`."""
 
-import sqlalchemy as sa
 from alembic import op
+
+from migrations.views import comment
 
 revision = "0004"
 down_revision = "0003"
@@ -110,29 +111,14 @@ COLUMNS = {
 
 
 def upgrade() -> None:
-    for view, (definition, comment) in VIEWS.items():
+    for view, (definition, meaning) in VIEWS.items():
         op.execute(definition)
-        _comment("VIEW", (view,), comment)
-        for column, meaning in COLUMNS[view].items():
-            _comment("COLUMN", (view, column), meaning)
+        comment("VIEW", (view,), meaning)
+        for column, says in COLUMNS[view].items():
+            comment("COLUMN", (view, column), says)
 
 
 def downgrade() -> None:
     op.execute("DROP VIEW top_suspects_24h")
     op.execute("DROP VIEW client_latest")
     op.execute("DROP VIEW active_decisions")
-
-
-def _comment(kind: str, name: tuple[str, ...], meaning: str) -> None:
-    """COMMENT takes no bound parameters, so the server itself quotes the names and the text."""
-    connection = op.get_bind()
-    statement = connection.execute(
-        sa.select(
-            sa.func.format(
-                f"COMMENT ON {kind} " + ".".join(["%I"] * len(name)) + " IS %L",
-                *name,
-                meaning,
-            )
-        )
-    ).scalar_one()
-    connection.exec_driver_sql(statement.replace("%", "%%"))

@@ -145,10 +145,12 @@ def test_views_are_all_granted(engine: Engine) -> None:
 
 
 def test_a_login_without_the_right_to_create_roles(engine: Engine) -> None:
-    """Where the role is missing and cannot be made, a note says what to do. All in a transaction that is taken back."""
+    """Where a role is missing and cannot be made, a note says what to do. All in a transaction that is taken back."""
     with engine.connect() as connection:
         connection.execute(text("ALTER ROLE gamekeeper_analyst RENAME TO analyst_of_another_name"))
         connection.execute(text("CREATE ROLE plain_owner"))
+        connection.execute(text("GRANT ALL ON SCHEMA public TO plain_owner WITH GRANT OPTION"))
+        connection.execute(text("GRANT ALL ON ALL TABLES IN SCHEMA public TO plain_owner WITH GRANT OPTION"))
         connection.execute(text("SET LOCAL ROLE plain_owner"))
         [note] = roles.grant(connection, "public")
         connection.rollback()

@@ -4,13 +4,14 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from consumers.store import people, reads
 from consumers.store.checkpoint import claim, save
 from consumers.store.facts import Checkpoint, Missing, Place
 from consumers.store.people import Entry, Exempt, Order, Said
-from detector.decision import Action, Origin, Scope
+from detector.decision import Action, Key, Origin, Scope
+from detector.evidence import Reading
 from detector.standing import Standing
 from tests.store.given import CHANNELS, count, one, rows, saved, snapshot, verdict
 
@@ -168,3 +169,30 @@ def test_who_must_not_teach_a_population(engine: Engine) -> None:
     people.lift(engine, Scope.CLIENT, "plain", "*", SAID, CHANNELS)
     assert reads.not_teaching(engine, "digits") == {"thief", "tester"}
     assert reads.not_teaching(engine, "faces") == {"other", "tester"}
+
+
+def test_what_a_label_explained_acts_in_shadow_and_alerts_nobody(engine: Engine) -> None:
+    """The same evidence again is recorded only; one signal more acts as ever, and so does all after a true positive."""
+    saved(engine, verdict(Standing.CONFIRMED))
+    people.conclude(engine, Key(Scope.CLIENT, "thief", "*"), "false-positive", SAID, CHANNELS)
+    alerts = "SELECT count(*) FROM deliveries WHERE kind = 'alert'"
+    before = one(engine, alerts)
+    saved(engine, verdict(Standing.CONFIRMED, 2, episode=2))
+    assert rows(engine, "SELECT action, shadow FROM active_decisions WHERE action = 'block'") == [("block", True)]
+    assert (one(engine, alerts), one(engine, "SELECT count(*) FROM verdicts")) == (before, 2)
+    more = (Reading("line", "boundary", 12.5, "flips"), Reading("unlike", "foreign", 9.0, "noise"))
+    saved(engine, verdict(Standing.CONFIRMED, 3, episode=2, evidence=more))
+    assert rows(engine, "SELECT action, shadow FROM active_decisions WHERE action = 'block'") == [("block", False)]
+    assert one(engine, alerts) == before + 1
+    people.label(engine, "thief", "*", "true-positive", SAID)
+    assert one(engine, "SELECT count(*) FROM suppressions") == 0
+
+
+def test_suppression_ends(engine: Engine) -> None:
+    """After its time the same evidence acts again."""
+    saved(engine, verdict(Standing.CONFIRMED))
+    people.conclude(engine, Key(Scope.CLIENT, "thief", "digits"), "authorised-test", SAID, CHANNELS)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE suppressions SET until = now()"))
+    saved(engine, verdict(Standing.CONFIRMED, 2, episode=2))
+    assert rows(engine, "SELECT action, shadow FROM active_decisions WHERE action = 'block'") == [("block", False)]

@@ -11,6 +11,7 @@ from consumers.store.schema.decided import (
     deliveries,
     feedback,
     roles,
+    suppressions,
 )
 from consumers.store.schema.judged import episodes, evidence, snapshots, standings, verdicts
 from consumers.store.schema.marked import marks
@@ -48,6 +49,7 @@ __all__ = [
     "roles",
     "snapshots",
     "standings",
+    "suppressions",
     "unreadable",
     "verdicts",
 ]

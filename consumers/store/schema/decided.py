@@ -48,6 +48,11 @@ decisions = Table(
     may("verdict", UUID, "the verdict behind it; null: a person's"),
     may("episode", UUID, "the episode it belongs to; null: a person's"),
     may("who", TEXT, "the person who took it; null: the detector"),
+    may(
+        "judged",
+        TIME,
+        "event time of the verdict behind it (with it the verdict's day is found); null: a person's",
+    ),
     stamp("made", "when it was written"),
     Column(
         "xact",
@@ -130,6 +135,17 @@ feedback = Table(
     comment="What people said of clients: an input of the detector at a recorded point.",
 )
 Index("ix_feedback_pending", feedback.c.client, postgresql_where=feedback.c.heard.is_(None))
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    key("client", TEXT, "of whom"),
+    key("model", TEXT, "with which model"),
+    key("signal", TEXT, "which signal, each its own kind of evidence; budget: the leakage's"),
+    must("until", TIME, "when it speaks again"),
+    must("feedback", LONG, "feedback.id of the label behind it"),
+    comment="Evidence that a label explained: verdicts on it alone act in shadow and alert nobody until then.",
+)
 
 allowlist = Table(
     "allowlist",

@@ -113,6 +113,14 @@ episodes = Table(
     may("alerted", TEXT, "the latest alert sent: budget, suspected, confirmed or resolved; null: none yet"),
     Column("told", JSON, nullable=False, server_default="[]", comment="channels that are to hear its end"),
     may("plain", TEXT, "the evidence in plain words; null: never told"),
+    Column(
+        "signals",
+        JSON,
+        nullable=False,
+        server_default="[]",
+        comment="signals that spoke in verdicts that act, by name; budget: that of leakage was used up",
+    ),
+    may("policy", TEXT, "version of the policy of the latest verdict that acts; null: none does"),
     UniqueConstraint("id"),
     comment="A client's verdicts from leaving clear until returning to it.",
 )

@@ -1,0 +1,48 @@
+"""What is kept, and what is let go: by age, and of a person who asks for it."""
+
+from typing import Annotated
+
+import typer
+
+from gamekeeper.commands import common
+from gamekeeper.settings import BadSettings
+
+PANEL = "System"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for command in (retain, forget):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def retain() -> None:
+    """Let go of what is older than its table's days. Safe while everything runs; say it daily, as the tables' owner."""
+    settings = common.settings()
+    days = dict(settings.retain)
+    from consumers.store import retention  # noqa: PLC0415
+
+    unknown = sorted(days.keys() - retention.DAYS.keys())
+    if unknown:
+        raise BadSettings(f"GAMEKEEPER_RETAIN: {', '.join(unknown)} is none of {', '.join(sorted(retention.DAYS))}")
+    table = common.table("table", "days", "rows gone", "days dropped")
+    for one in retention.retain(common.engine(settings), days):
+        table.add_row(one.table, str(one.days), f"{one.rows:,}", str(one.partitions) if one.partitions else "")
+    common.show(table)
+
+
+def forget(
+    client: Annotated[str, typer.Argument(help="The client whose data is to go.")],
+    why: Annotated[str, typer.Option(help="Goes to the audit log and stays: without the client's name.")],
+) -> None:
+    """Erase all that is held of a client, and say what is out of reach. Lift what is in force on it first."""
+    settings = common.settings()
+    from consumers.store import forgetting  # noqa: PLC0415
+
+    if client in why:
+        raise typer.BadParameter("--why names the client, and stays in the audit log; say it without the name")
+    gone = forgetting.forget(common.engine(settings), client, common.said(why))
+    told = ", ".join(f"{rows:,} {table}" for table, rows in gone.rows.items() if rows)
+    typer.echo(f"erased: {told}; the audit log says {gone.alias}")
+    for beyond in forgetting.BEYOND:
+        typer.echo(f"out of reach: {beyond}")
