@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, literal, or_, select, tuple_, update
 
 from consumers.store import alerts, heads, owed
-from consumers.store.facts import Missing
+from consumers.store.facts import Channels, Missing
 from consumers.store.people import Said, audit
 from consumers.store.schema import (
     allowlist,
@@ -60,7 +60,7 @@ def alias(client: str) -> str:
     return f"forgotten-{hashlib.blake2b(client.encode(), digest_size=8).hexdigest()}"
 
 
-def forget(engine: Engine, client: str, said: Said) -> Forgotten:
+def forget(engine: Engine, client: str, said: Said, channels: Channels) -> Forgotten:
     """Erase what is held of a client, and leave one line in the audit log without its name.
 
     Raises Missing when nothing is known of it, ValueError when the reason names it, StillActs while a decision on it is
@@ -75,7 +75,7 @@ def forget(engine: Engine, client: str, said: Said) -> Forgotten:
         rows = _erase(connection, client, about)
         if not any(count for table, count in rows.items() if table != "decision_heads"):
             raise Missing(f"client {client!r}: never seen")
-        _tombstones(connection, locked)
+        _tombstones(connection, locked, channels)
         known = alias(client)
         rows["audit_log"] = _rename(connection, client, known)
         audit(connection, "forget", f"client_id {known} *", said, {"rows": rows})
@@ -127,9 +127,10 @@ def _erase(connection: Connection, client: str, about: ColumnElement[bool]) -> d
     return {**gone, api_keys.name: len(hashes)}
 
 
-def _tombstones(connection: Connection, locked: heads.Heads) -> None:
-    gone = [owed.tombstone(head.key, head.serial) for head in locked.values() if head.serial]
-    owed.put(connection, gone)
+def _tombstones(connection: Connection, locked: heads.Heads, channels: Channels) -> None:
+    for head in locked.values():
+        if head.serial:
+            owed.put(connection, owed.tombstones(head.key, head.serial, channels.decisions))
 
 
 def _rename(connection: Connection, client: str, known: str) -> int:

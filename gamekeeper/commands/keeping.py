@@ -41,7 +41,7 @@ def forget(
 
     if client in why:
         raise typer.BadParameter("--why names the client, and stays in the audit log; say it without the name")
-    gone = forgetting.forget(common.engine(settings), client, common.said(why))
+    gone = forgetting.forget(common.engine(settings), client, common.said(why), common.channels(settings))
     told = ", ".join(f"{rows:,} {table}" for table, rows in gone.rows.items() if rows)
     typer.echo(f"erased: {told}; the audit log says {gone.alias}")
     for beyond in forgetting.BEYOND:

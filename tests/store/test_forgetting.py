@@ -5,7 +5,7 @@ from sqlalchemy import Engine, text
 
 from consumers.store import forgetting, keys, people
 from consumers.store.checkpoint import claim, save
-from consumers.store.facts import Checkpoint, Mark, Missing
+from consumers.store.facts import Channels, Checkpoint, Mark, Missing
 from consumers.store.forgetting import StillActs
 from consumers.store.keys import Holder
 from consumers.store.outbox import Delivered, claim_deliveries, settle
@@ -34,7 +34,7 @@ def known(engine: Engine) -> Engine:
         unreadable=[Unreadable(3, None, "not JSON", head), Unreadable(4, None, "not JSON", b"{")],
     )
     keys.add_client_key(engine, Holder(NAME), SAID)
-    keys.add_bouncer_key(engine, NAME, SAID)
+    keys.add_bouncer_key(engine, NAME, SAID, Channels())
     people.label(engine, NAME, "*", "false-positive", Said("ann", f"{NAME} tests"))
     people.lift(engine, Scope.CLIENT, NAME, "*", SAID, CHANNELS)
     return engine
@@ -73,7 +73,7 @@ def test_nothing_names_the_client_afterwards(known: Engine) -> None:
     before = naming(known)
     assert before >= {"verdicts", "standings", "episodes", "snapshots", "decisions", "decision_heads", "deliveries"}
     assert before >= {"feedback", "suppressions", "marks", "unreadable", "api_keys", "audit_log"}
-    gone = forgetting.forget(known, NAME, SAID)
+    gone = forgetting.forget(known, NAME, SAID, Channels())
     assert (gone.rows["verdicts"], gone.rows["evidence"], gone.rows["unreadable"], gone.rows["api_keys"]) == (
         1,
         1,
@@ -91,7 +91,7 @@ def test_nothing_names_the_client_afterwards(known: Engine) -> None:
 def test_the_audit_log_keeps_a_line_without_the_name(known: Engine) -> None:
     """It says who, when, why and how much; what was done before is there under the alias, without people's words."""
     settle_all(known)
-    gone = forgetting.forget(known, NAME, SAID)
+    gone = forgetting.forget(known, NAME, SAID, Channels())
     lines = rows(known, "SELECT what, target, why FROM audit_log WHERE target LIKE '%forgotten-%' ORDER BY id")
     assert lines[-1] == ("forget", f"client_id {gone.alias} *", SAID.why)
     assert ("label", f"client_id {gone.alias} *", "") in lines
@@ -103,10 +103,10 @@ def test_who_is_acted_against_is_not_forgotten(engine: Engine) -> None:
     """A thief does not get free by asking to be erased: what is in force is lifted first, by somebody who may."""
     saved(engine, verdict(Standing.CONFIRMED, client=NAME))
     with pytest.raises(StillActs, match="gamekeeper lift"):
-        forgetting.forget(engine, NAME, SAID)
+        forgetting.forget(engine, NAME, SAID, Channels())
     people.lift(engine, Scope.CLIENT, NAME, "*", SAID, CHANNELS)
     with pytest.raises(StillActs, match="10 minutes"):
-        forgetting.forget(engine, NAME, SAID)
+        forgetting.forget(engine, NAME, SAID, Channels())
     assert count(engine, "verdicts") == 1
 
 
@@ -115,7 +115,7 @@ def test_what_is_owed_goes_out_first(known: Engine) -> None:
     with known.begin() as connection:
         connection.execute(text("UPDATE decision_heads SET until = until - interval '11 minutes'"))
     with pytest.raises(StillActs, match="deliveries about it are owed"):
-        forgetting.forget(known, NAME, SAID)
+        forgetting.forget(known, NAME, SAID, Channels())
 
 
 def test_a_reason_with_the_name_and_a_stranger_are_refused(engine: Engine) -> None:
@@ -123,13 +123,13 @@ def test_a_reason_with_the_name_and_a_stranger_are_refused(engine: Engine) -> No
     with pytest.raises(ValueError, match="names the client"):
         forgetting.forget(engine, NAME, Said("ann", f"{NAME} asked"))
     with pytest.raises(Missing, match="never seen"):
-        forgetting.forget(engine, NAME, SAID)
+        forgetting.forget(engine, NAME, SAID, Channels())
     assert count(engine, "decision_heads") == 0
 
 
 def test_who_comes_back_begins_anew(known: Engine) -> None:
     """Serials and verdicts start again at 1, and nothing of before is in the way."""
     settle_all(known)
-    forgetting.forget(known, NAME, SAID)
+    forgetting.forget(known, NAME, SAID, Channels())
     save(known, claim(known, PLACE), Checkpoint(next=99, verdicts=[verdict(Standing.CONFIRMED, client=NAME)]))
     assert rows(known, "SELECT serial, action FROM decisions WHERE value = :name", name=NAME) == [(1, "block")]
