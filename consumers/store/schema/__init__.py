@@ -10,7 +10,9 @@ from consumers.store.schema.decided import (
     decisions,
     deliveries,
     feedback,
+    proposals,
     roles,
+    trips,
 )
 from consumers.store.schema.judged import episodes, evidence, snapshots, standings, verdicts
 from consumers.store.schema.marked import marks
@@ -21,6 +23,8 @@ from consumers.store.schema.operated import (
     layouts,
     offsets,
     policies,
+    policies_in_force,
+    policy_changes,
     populations,
     unreadable,
 )
@@ -44,10 +48,14 @@ __all__ = [
     "metadata",
     "offsets",
     "policies",
+    "policies_in_force",
+    "policy_changes",
     "populations",
+    "proposals",
     "roles",
     "snapshots",
     "standings",
+    "trips",
     "unreadable",
     "verdicts",
 ]
