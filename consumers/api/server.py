@@ -10,7 +10,7 @@ import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
-from consumers.api import bouncers, decisions, events, health, judged, problems, said
+from consumers.api import bouncers, decisions, events, health, judged, links, problems, proposals, said
 from consumers.api.bell import Bell
 from consumers.api.house import House
 from consumers.api.settings import ApiSettings
@@ -24,6 +24,8 @@ ENDPOINTS: tuple[APIRouter, ...] = (
     decisions.router,
     judged.router,
     said.router,
+    proposals.router,
+    links.router,
 )
 BODY_BYTES = 1 << 20  # of a request; usage metrics of a large bouncer are a few kB
 _GRACE_SECONDS = 3  # for answers under way when asked to stop
