@@ -2,10 +2,13 @@
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import jwt
-from jwt.types import Options
+
+if TYPE_CHECKING:
+    from jwt.types import Options
 
 SECONDS = 86_400  # a link works for so long; its proposal may end earlier
 _ALGORITHM = "HS256"
