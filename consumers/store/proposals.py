@@ -13,7 +13,7 @@ from consumers.store.facts import Channels, Missing
 from consumers.store.heads import Draft
 from consumers.store.people import Said, audit
 from consumers.store.restraint import Cause
-from consumers.store.schema import proposals
+from consumers.store.schema import decision_heads, proposals
 from detector.decision import ANY_MODEL, Action, Decision, Key, Origin, Scope
 
 APPROVED, DECLINED = "approved", "declined"
@@ -69,9 +69,11 @@ def put(connection: Connection, kept_back: Sequence[tuple[Draft, Cause, int]]) -
 
 
 def waiting(engine: Engine, model: str | None = None, limit: int = 1_000) -> list[Proposal]:
-    """Return the proposals that can be decided on, the oldest first."""
-    row = proposals.c
-    query = select(proposals).where(row.outcome.is_(None), row.until > func.now())
+    """Return the proposals that can be decided on, the oldest first: nothing newer was decided on their clients."""
+    row, head = proposals.c, decision_heads.c
+    same = (head.value == row.client) & (head.model == row.model) & (head.scope == Scope.CLIENT.value)
+    newest = decision_heads, same & (head.serial == row.serial)
+    query = select(proposals).join(*newest).where(row.outcome.is_(None), row.until > func.now())
     query = query if model is None else query.where(row.model == model)
     with engine.connect() as connection:
         found = connection.execute(query.order_by(row.made, row.verdict).limit(limit))

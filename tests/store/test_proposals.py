@@ -75,6 +75,7 @@ def test_something_newer_ends_it(engine: Engine) -> None:
     with pytest.raises(Over, match="something newer was decided"):
         proposals.approve(engine, proposal.verdict, SAID, CHANNELS)
     assert rows(engine, ACTIVE) == []
+    assert proposals.waiting(engine) == []
     assert one(engine, "SELECT count(*) FROM proposals WHERE outcome IS NULL") == 1  # taken back with the rest
 
 
