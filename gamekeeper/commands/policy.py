@@ -8,7 +8,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from detector.policy import Policy, flat, lines
+from detector.policy import Policy, lines
 from gamekeeper import brokers
 from gamekeeper.commands import common, learning
 
@@ -137,10 +137,10 @@ def _topic(settings: "Settings", start: datetime) -> str:
 
 
 def _print(found: "Difference", before: Policy, after: Policy) -> None:
-    was, would = flat(before), flat(after)
-    for name in sorted(was.keys() | would.keys()):
-        if was.get(name) != would.get(name):
-            typer.echo(f"{name}: {was.get(name)} → {would.get(name)}")
+    was, would = lines(before), lines(after)
+    for sign, here, there in (("-", was, would), ("+", would, was)):
+        for line in (line for line in here if line not in there):
+            typer.echo(f"{sign} {line}")
     table = common.table("client", "model", "present policy", "new policy", "at query")
     for one in found.changed:
         table.add_row(one.client, one.model, one.before.word, one.after.word, f"{_at(one):,}")
