@@ -132,6 +132,7 @@ def test_nothing_turns_before_what_was_reached(engine: Engine, plane: Population
     assert resumed.detector.policy == NEW
 
 
+@pytest.mark.slow
 def test_every_worker_takes_it_up(road: Road, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Applied while two workers run, it is in force in both partitions; what comes then is in shadow; and back."""
     monkeypatch.setenv("DATABASE_URL", road.database)
