@@ -1,6 +1,6 @@
 """An alert: what people are told of an episode. This is its wire form, which webhooks get and every template reads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,6 +9,7 @@ import msgspec
 from detector.standing import Standing
 
 ATLAS = "AML.T0024.002"  # MITRE ATLAS: Extract AI Model
+BREAKER = "breaker."  # how the types of its alerts begin
 TEST = "gamekeeper-test"  # the client, model and episode of a test alert
 _ATLAS_PAGES = "https://atlas.mitre.org/techniques/"
 
@@ -34,6 +35,7 @@ class Links(msgspec.Struct, frozen=True):
 
     report: str  # for people
     api: str  # for programs
+    proposal: str = ""  # where a person approves the block that waits
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     action: str  # in force now
     until: datetime | None = None
     shadow: bool = False  # true: that action is not enforced
+    proposal: str | None = None  # a block waits for a person's word: what the proposal is called by
     episode: str
     atlas: str = ATLAS
     test: bool = False
@@ -62,9 +65,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """An alert as Standard Webhooks has it."""
+    """An alert as Standard Webhooks has it. Those of the circuit breaker are about a model: their client is *."""
 
-    type: str  # extraction.budget, extraction.suspected, extraction.confirmed or extraction.resolved
+    type: str  # extraction.budget, .suspected, .confirmed or .resolved; breaker.opened or .closed
     timestamp: datetime
     data: Case
 
@@ -79,13 +82,21 @@ def decode(body: bytes) -> Alert:
     return msgspec.json.decode(body, type=Alert)
 
 
-def linked(alert: Alert, base: str) -> Alert:
-    """Return the alert with links below `base`, the address of our API; without one there are none."""
+def linked(alert: Alert, base: str, pass_to: Callable[[str], str] = lambda _: "") -> Alert:
+    """Return the alert with links below `base`, the address of our API; without one there are none.
+
+    `pass_to` returns the token with which a person may approve a proposal; empty: there is no such link.
+    """
     if not base:
         return alert
-    root, episode = base.rstrip("/"), alert.data.episode
-    links = Links(f"{root}/episodes/{episode}", f"{root}/api/v1/episodes/{episode}")
-    return msgspec.structs.replace(alert, data=msgspec.structs.replace(alert.data, links=links))
+    root, case = base.rstrip("/"), alert.data
+    links = Links(f"{root}/episodes/{case.episode}", f"{root}/api/v1/episodes/{case.episode}", "")
+    if alert.type.startswith(BREAKER):
+        links = Links(f"{root}/api/v1/breakers", f"{root}/api/v1/breakers", "")
+    token = pass_to(case.proposal) if case.proposal else ""
+    if token:
+        links = msgspec.structs.replace(links, proposal=f"{root}/proposals/{token}")
+    return msgspec.structs.replace(alert, data=msgspec.structs.replace(case, links=links))
 
 
 def technique_page(alert: Alert) -> str:

@@ -113,7 +113,15 @@ def read(settings: DetectSettings, source: Source, engine: Engine, health: Healt
     library = Library(engine)
     keeper = Keeper(
         source,
-        Terms(engine, settings.policy, settings.channels, library.population, marks.Keep(settings.marks_key)),
+        Terms(
+            engine,
+            settings.policy,
+            settings.channels,
+            library.population,
+            marks.Keep(settings.marks_key),
+            library.policy,
+            library.wanted_policy,
+        ),
         health,
         Bounds(
             group=settings.group,

@@ -107,7 +107,7 @@ class Keeper:
             return
         try:
             if not self._introduced:
-                policies.put(self._terms.engine, self._terms.policy)
+                policies.introduce(self._terms.engine, self._terms.policy)
                 self._introduced = True
             for place in self._ready(due, self._bounds.topic()):
                 self._claim(place)

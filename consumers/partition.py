@@ -5,7 +5,7 @@ dropped and made again from what Postgres holds: memory is never ahead of it for
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Engine
 
@@ -34,10 +34,12 @@ class Terms:
     """What holds for all partitions of a process."""
 
     engine: Engine
-    policy: Policy
+    policy: Policy  # until another is wanted
     channels: Channels
     population: Callable[[str], Population]  # of a version
     keep_marks: Callable[[Sequence[RawRecord], Collection[int]], list[Mark]] = lambda *_: []  # sealed; by default none
+    policies: Callable[[str], Policy | None] = lambda _: None  # of a version; None: it is not known any more
+    wanted: Callable[[], Policy | None] = lambda: None  # which policy should be in force; None: the one that is
 
 
 @dataclass(slots=True)
@@ -85,7 +87,8 @@ class Partition:
         self._terms = terms
         populations = {model: terms.population(version) for model, version in self.in_force.items()}
         self._shapes = {model: population.shape for model, population in populations.items()}
-        self.detector = Detector(terms.policy, populations)
+        known = None if claim.policy is None else terms.policies(claim.policy)
+        self.detector = Detector(known or terms.wanted() or terms.policy, populations)
 
     def take(self, records: Sequence[RawRecord], doubt: Doubt | None) -> None:
         """Read records that follow on what was read before. Raises SQLAlchemyError, or Poisoned: then drop this."""
@@ -103,24 +106,39 @@ class Partition:
     def save(self, wanted: Mapping[str, str], keep: int, leaving: bool = False) -> Pending:
         """Write a checkpoint, if there is anything to write, and return what is now in Postgres.
 
-        `wanted` names the population version of each model that should be in force: from here on it is. `keep` is how
-        many clients stay in memory. Who is `leaving` hands everything over, so that nothing need be derived again.
-        Raises Fenced or SQLAlchemyError: then drop this.
+        `wanted` names the population version of each model that should be in force: from here on it is, and so is the
+        policy that is wanted. `keep` is how many clients stay in memory. Who is `leaving` hands everything over, so
+        that nothing need be derived again. Raises Fenced or SQLAlchemyError: then drop this.
         """
         heard = self._hear()
-        adopted = {model: version for model, version in wanted.items() if self.in_force.get(model) != version}
+        new = self.next >= self.claim.reached  # else verdicts of what was in force before are derived again
+        adopted = {model: one for model, one in wanted.items() if new and self.in_force.get(model) != one}
+        turned = self._turning() if new else None
         self._since = self._since[0] + 1, self._since[1] + self.pending.read
-        whole = bool(heard or adopted) or self.pending.lasting or leaving or self._snapshots_due(keep)
+        whole = bool(heard or adopted or turned) or self.pending.lasting or leaving or self._snapshots_due(keep)
         behind = self.next != (self._whole if whole else self.saved)
-        if not (self.pending.read or self.pending.gap or heard or adopted or behind):
+        if not (self.pending.read or self.pending.gap or heard or adopted or turned or behind):
             return self.pending
         arriving = [self._terms.population(version) for version in adopted.values()]
         with metrics.CHECKPOINT_SECONDS.time():
-            checkpoint.save(self._terms.engine, self.claim, self._checkpoint(heard, tuple(adopted.values()), whole))
+            made = self._checkpoint(heard, tuple(adopted.values()), whole)
+            checkpoint.save(self._terms.engine, self.claim, replace(made, turned=turned))
         written, self.pending, self.saved = self.pending, Pending(), self.next
         if whole:
             self._let_go(arriving, keep)
+        if turned is not None:
+            self._turn(turned)
         return written
+
+    def _turning(self) -> Policy | None:
+        """Return the policy to come into force, if another one is wanted than there is."""
+        wanted = self._terms.wanted()
+        return None if wanted is None or wanted.version == self.detector.policy.version else wanted
+
+    def _turn(self, policy: Policy) -> None:
+        """Judge under another policy from here on. Clients come back from their snapshots, which are all safe now."""
+        populations = {model: self._terms.population(version) for model, version in self.in_force.items()}
+        self.detector = Detector(policy, populations)
 
     def _snapshots_due(self, keep: int) -> bool:
         checkpoints, predictions = self._since
@@ -148,7 +166,7 @@ class Partition:
             heard=heard,
             adopted=adopted,
             gap=self.pending.gap,
-            policy=self._terms.policy.version,
+            policy=self.detector.policy,
             channels=self._terms.channels,
         )
 

@@ -1,11 +1,12 @@
-"""Populations as `detect` uses them: each version read once, and which one a person wants in force."""
+"""Populations and policies as `detect` uses them: each version read once, and which one a person wants in force."""
 
 import time
 
 import structlog
 from sqlalchemy import Engine
 
-from consumers.store import populations
+from consumers.store import policies, populations
+from detector.policy import BadPolicy, Policy
 from detector.population import BadPopulation, Population, load
 
 LOOK_SECONDS = 1.0  # between looks at what is wanted
@@ -21,6 +22,7 @@ class Library:
         self._engine = engine
         self._held: dict[str, Population] = {}
         self._wanted: dict[str, str] = {}
+        self._policy: Policy | None = None
         self._looked = -LOOK_SECONDS
 
     def population(self, version: str) -> Population:
@@ -34,12 +36,35 @@ class Library:
 
     def wanted(self) -> dict[str, str]:
         """Return the version that each model should have, at most LOOK_SECONDS old. Raises SQLAlchemyError."""
-        now = time.monotonic()
-        if now - self._looked >= LOOK_SECONDS:
-            wanted = populations.wanted(self._engine)
-            self._wanted = {model: version for model, version in wanted.items() if self._usable(version)}
-            self._looked = now
+        self._look()
         return self._wanted
+
+    def policy(self, version: str) -> Policy | None:
+        """Return one version of the policy; None: it cannot be used. Raises SQLAlchemyError."""
+        try:
+            found = policies.get(self._engine, version)
+        except (BadPolicy, LookupError) as error:
+            log.warning("this policy cannot be used; the one in force stays", version=version, why=str(error))
+            return None
+        if found.version != version:  # written before there were all of today's members: what verdicts name is kept too
+            policies.put(self._engine, found)
+        return found
+
+    def wanted_policy(self) -> Policy | None:
+        """Return the policy that should be in force, at most LOOK_SECONDS old. Raises SQLAlchemyError."""
+        self._look()
+        return self._policy
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return
+        wanted = populations.wanted(self._engine)
+        self._wanted = {model: version for model, version in wanted.items() if self._usable(version)}
+        version = policies.wanted(self._engine)
+        if version is not None and (self._policy is None or version != self._policy.version):
+            self._policy = self.policy(version) or self._policy
+        self._looked = now
 
     def _usable(self, version: str) -> bool:
         try:

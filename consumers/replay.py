@@ -87,9 +87,9 @@ def replay(
         verdicts, clients, unreadable = (
             files.enter_context(replacing(path)) for path in (outputs.verdicts, outputs.clients, outputs.unreadable)
         )
-        for batch in _batches(sources, options):
+        for batch in batches(sources, options):
             decoded = decode(batch.raw, shapes, options.limit_bytes)
-            for verdict in _assess(detector, decoded.queries, said):
+            for verdict in assess(detector, decoded.queries, said):
                 verdicts.write(verdict_line(verdict))
             unreadable.writelines(unreadable_line(batch, one) for one in decoded.unreadable)
             totals = _add(totals, decoded.queries, populations, len(decoded.unreadable))
@@ -155,7 +155,8 @@ def _line(members: dict[str, Any]) -> bytes:
     return msgspec.json.encode(members) + b"\n"
 
 
-def _batches(sources: Sequence[str], options: Options) -> Iterator[Batch]:
+def batches(sources: Sequence[str], options: Options) -> Iterator[Batch]:
+    """Yield the records of all sources, numbered through."""
     first = 0
     for source in sources:
         for raw in read(source, options.bootstrap, options.batch_records, options.limit_bytes):
@@ -164,7 +165,7 @@ def _batches(sources: Sequence[str], options: Options) -> Iterator[Batch]:
             first += len(raw)
 
 
-def _assess(detector: Detector, batch: Sequence[Queries], said: Said) -> list[Verdict]:
+def assess(detector: Detector, batch: Sequence[Queries], said: Said) -> list[Verdict]:
     """Return the verdicts of a batch in the order of the deciding records, whichever models they speak of."""
     reached: list[tuple[Order, Verdict]] = []
     for queries in batch:

@@ -37,7 +37,7 @@ class Post:
         self.policy = policy
         self.population = population
         self.version = "" if population is None else population.version
-        self.shadow = policy.shadow or population is None or population.cold
+        self.shadow = policy.in_shadow(model) or population is None or population.cold
         self._watch = Watch(population, policy.window)
         self._judge = None if population is None else Judge(population, policy)
 

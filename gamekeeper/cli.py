@@ -7,7 +7,19 @@ import sys
 
 import typer
 
-from gamekeeper.commands import channels, deliveries, keeping, keys, learning, people, processes, system, watermark
+from gamekeeper.commands import (
+    channels,
+    deliveries,
+    keeping,
+    keys,
+    learning,
+    people,
+    policy,
+    processes,
+    system,
+    waiting,
+    watermark,
+)
 
 app = typer.Typer(
     name="gamekeeper",
@@ -23,6 +35,9 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(channels.app, name="channels")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(learning.population_app, name="population")
+app.add_typer(policy.app, name="policy")
+app.add_typer(waiting.proposals_app, name="proposals")
+app.add_typer(waiting.breaker_app, name="breaker")
 app.add_typer(watermark.app, name="watermark")
 
 

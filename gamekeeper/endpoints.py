@@ -64,11 +64,19 @@ def every(found: Settings) -> "tuple[Endpoint, ...]":
             "GAMEKEEPER_WEBHOOK_SECRET is not set; alerts to GAMEKEEPER_WEBHOOKS must be signed (whsec_…)"
         )
     hooks = [
-        Endpoint("webhook", name, url, found.webhook_secret, private=found.webhook_private, base=found.url)
+        Endpoint(
+            "webhook",
+            name,
+            url,
+            found.webhook_secret,
+            private=found.webhook_private,
+            base=found.url,
+            link_secret=found.link_secret,
+        )
         for name, url in found.webhooks
     ]
     pushes = [Endpoint("push", name, url, found.push_token) for name, url in found.push]
-    return (*pushes, *hooks, *(_endpoint(one, found.url) for one in of_file(found)))
+    return (*pushes, *hooks, *(_endpoint(one, found) for one in of_file(found)))
 
 
 def of_file(found: Settings) -> list[Named]:
@@ -136,7 +144,7 @@ def _check_url(name: str, entry: Entry, schemes: tuple[str, ...]) -> None:
         raise _bad(name, "a password is not sent in the clear: use smtp+starttls or smtps")
 
 
-def _endpoint(one: Named, base: str) -> "Endpoint":
+def _endpoint(one: Named, found: Settings) -> "Endpoint":
     from consumers.channels.endpoint import Endpoint  # noqa: PLC0415  # loads Kafka's driver
 
     entry = one.entry
@@ -155,7 +163,8 @@ def _endpoint(one: Named, base: str) -> "Endpoint":
         sender=entry.sender,
         to=entry.to,
         private=entry.private,
-        base=base,
+        base=found.url,
+        link_secret=found.link_secret,
     )
 
 

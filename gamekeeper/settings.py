@@ -49,6 +49,7 @@ class Settings:
     push_token: str
     channels: Path | None
     url: str
+    link_secret: str
     host: str
     gateway_port: int
     gateway_name: str
@@ -191,6 +192,13 @@ SETTINGS: tuple[Setting, ...] = (
         "more channels (TOML): Slack, Teams, PagerDuty, Alertmanager, OCSF, syslog, e-mail, CrowdSec, HAProxy",
     ),
     Setting("GAMEKEEPER_URL", "", forms.web, "where people reach the api; alerts link to it; empty: no links"),
+    Setting(
+        "GAMEKEEPER_LINK_SECRET",
+        "",
+        forms.long_secret,
+        "signs links in alerts that approve a block; the same for deliver and api; empty: no such links",
+        secret=True,
+    ),
     Setting("GAMEKEEPER_HOST", "127.0.0.1", forms.text, "address that gateway, api and metrics listen on"),
     Setting("GAMEKEEPER_GATEWAY_PORT", "8080", forms.port, "port of the gateway"),
     Setting("GAMEKEEPER_GATEWAY_NAME", "gateway", forms.name, "this gateway in gateway_status"),

@@ -22,6 +22,7 @@ from consumers.store.engine import connect
 from detector.population import Population, dump
 from detector.topics import Topics
 from gamekeeper import embedded, settings
+from gamekeeper.demo import POLICY
 from gamekeeper.supervisor import Spec, Supervisor
 
 PARTITIONS = 6
@@ -145,6 +146,7 @@ class Stage:
                 "GAMEKEEPER_WEBHOOKS": f"hook={self.hook.url}",
                 "GAMEKEEPER_WEBHOOK_SECRET": SECRET,
                 "GAMEKEEPER_WEBHOOK_PRIVATE": "yes",
+                "GAMEKEEPER_POLICY": str(POLICY),
                 "GAMEKEEPER_LOG_FORMAT": "json",
                 "OMP_NUM_THREADS": "1",
                 **more,

@@ -148,7 +148,7 @@ def _prepare(told: Told, population: Population) -> None:
     engine = connect(told.database, told.schema)
     [version] = populations.put(engine, dump([population]), "benchmark")
     populations.use(engine, population.model, version, "benchmark")
-    policies.put(engine, Policy())
+    policies.introduce(engine, Policy())
     topic = kafka.find(told.kafka, told.topic)
     for number in range(topic.partitions if topic else 0):
         claim = checkpoint.claim(engine, Place(GROUP, told.topic, topic.id if topic else "", number))

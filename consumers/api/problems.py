@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from consumers.store.facts import Missing
 from consumers.store.lists import BadCursor
 from consumers.store.people import Exempt
+from consumers.store.proposals import Over
 
 CROWDSEC = "/v1/"  # paths below this are CrowdSec's
 PROBLEM = "application/problem+json"
@@ -21,7 +22,8 @@ def register(application: FastAPI) -> None:
     application.add_exception_handler(HTTPException, _refused)
     application.add_exception_handler(RequestValidationError, _malformed)
     application.add_exception_handler(Missing, _missing)
-    application.add_exception_handler(Exempt, _exempt)
+    application.add_exception_handler(Exempt, _conflict)
+    application.add_exception_handler(Over, _conflict)
     application.add_exception_handler(BadCursor, _bad_cursor)
     for away in (exc.OperationalError, exc.InterfaceError, exc.TimeoutError):
         application.add_exception_handler(away, _away)
@@ -54,7 +56,7 @@ def _missing(request: Request, error: Exception) -> Response:
     return answer(request, 404, str(error))
 
 
-def _exempt(request: Request, error: Exception) -> Response:
+def _conflict(request: Request, error: Exception) -> Response:
     return answer(request, 409, str(error))
 
 

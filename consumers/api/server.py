@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from consumers.api import bouncers, decisions, events, health, judged, problems, said
+from consumers.api import bouncers, decisions, events, health, judged, links, problems, proposals, said
 from consumers.api.bell import Bell
 from consumers.api.house import House
 from consumers.api.settings import ApiSettings
@@ -25,6 +25,8 @@ ENDPOINTS: tuple[APIRouter, ...] = (
     decisions.router,
     judged.router,
     said.router,
+    proposals.router,
+    links.router,
 )
 BODY_BYTES = 1 << 20  # of a request; usage metrics of a large bouncer are a few kB
 _GRACE_SECONDS = 3  # for answers under way when asked to stop

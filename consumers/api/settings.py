@@ -13,5 +13,6 @@ class ApiSettings:
     schema: str = "public"
     host: str = "127.0.0.1"
     port: int = 8081
+    link_secret: str = field(default="", repr=False)  # of links in alerts that approve a proposal; empty: none work
     key_pepper: bytes = field(default=b"", repr=False)
     channels: Channels = field(default_factory=Channels)

@@ -16,6 +16,7 @@ class Endpoint:
     to: tuple[str, ...] = ()  # of e-mail
     private: bool = False  # whether its address may be private
     base: str = ""  # where people reach our API; empty: alerts have no links
+    link_secret: str = field(default="", repr=False)  # signs links that approve a proposal; empty: there are none
 
     @property
     def channel(self) -> str:

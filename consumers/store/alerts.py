@@ -68,6 +68,7 @@ class Told:
     action: str = "allow"  # in force now
     until: datetime | None = None
     shadow: bool = False
+    proposal: str | None = None  # a block waits for a person's word
 
 
 def episode_id(client: str, model: str, number: int) -> uuid.UUID:
@@ -225,5 +226,6 @@ def _case(episode: Episode, change: Change, told: Told) -> Case:
         action=told.action,
         until=told.until,
         shadow=told.shadow,
+        proposal=told.proposal,
         episode=str(episode.id),
     )

@@ -1,18 +1,21 @@
 """What follows from verdicts that are new: standings, decisions under their heads' locks, episodes, alerts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import Insert
 
-from consumers.store import alerts, heads, owed, suppressions
+from consumers.store import alerts, breaker, heads, owed, proposals, suppressions
 from consumers.store.copy import Row, merge
 from consumers.store.facts import FOREVER, Channels, moment
 from consumers.store.heads import Draft, Head, Heads, Numbered
+from consumers.store.restraint import Cause as Kept
+from consumers.store.restraint import Restraint, newly_blocks
 from consumers.store.schema import standings
 from detector.decision import ANY_MODEL, Action, Key, Origin, Scope
+from detector.policy import Policy
 from detector.signals import SIGNALS
 from detector.standing import Cause
 from detector.verdict import Verdict
@@ -20,34 +23,82 @@ from detector.verdict import Verdict
 PLAIN = {signal.name: signal.plain for signal in SIGNALS}
 
 
-def follow(connection: Connection, verdicts: Sequence[Verdict], channels: Channels) -> None:
+@dataclass(slots=True)
+class _Desk:
+    """What is on the desk while verdicts are followed."""
+
+    locked: Heads
+    listed: set[tuple[str, str, str]]
+    now: datetime
+    channels: Channels
+    restraint: Restraint = field(default_factory=Restraint)
+    taken: list[Numbered] = field(default_factory=list)
+    proposed: list[tuple[Draft, Kept, int]] = field(default_factory=list)
+
+
+def follow(connection: Connection, verdicts: Sequence[Verdict], policy: Policy, channels: Channels) -> None:
     """Write what follows from `verdicts`, all new and in the order of each client's serials.
 
-    1. Lock the heads. 2. Look at the allowlist and at what is suppressed, under that lock, and at the episodes.
-    3. Think. 4. Decisions with their deliveries. 5. Alerts and episodes. 6. Standings.
+    1. Lock the heads. 2. Look at the allowlist and at what is suppressed, under that lock, and at the episodes. 3. Look
+    at the breaker, which counts what would be blocked. 4. Think. 5. Decisions with their deliveries, proposals.
+    6. Alerts and episodes. 7. Standings.
     """
     now = alerts.clock(connection)
     acting = [verdict for verdict in verdicts if verdict.action is not Action.ALLOW]
     locked = heads.lock(connection, _keys(verdicts), _keys(acting))
     listed = heads.allowlisted(connection, (key for verdict in verdicts for key in _exempting(verdict)), now)
-    explained = suppressions.in_force(connection, acting, now)
+    answered = suppressions.answered(verdicts, suppressions.in_force(connection, acting, now))
     told: dict[alerts.Name, alerts.Episode] = alerts.read(connection, map(_episode, verdicts))
-    taken: list[Numbered] = []
+    desk = _Desk(locked, listed, now, channels)
+    desk.restraint = _restraint(connection, [verdict for verdict, _ in answered], desk, policy)
     owing: list[Row] = []
-    for verdict, quiet in suppressions.answered(verdicts, explained):
+    for verdict, quiet in answered:
         name = _episode(verdict)
-        exempt = any((key.scope.value, key.value, key.model) in listed for key in _exempting(verdict))
-        draft = None if exempt else answer(verdict, locked, now)
-        if draft is not None:
-            taken.append(heads.take(locked, draft))
+        waits = _decide(verdict, desk)
         told[name] = alerts.add(told.get(name), verdict)
         if not quiet:
-            told[name], alert = _told(told[name], verdict, (locked, now, channels))
+            told[name], alert = _told(told[name], verdict, desk, waits)
             owing += alert
-    heads.write(connection, taken, channels.decisions)
+    heads.write(connection, desk.taken, channels.decisions)
+    proposals.put(connection, desk.proposed)
     owed.put_alerts(connection, owing)
     alerts.keep(connection, told.values())
     _stand(connection, verdicts)
+
+
+def _restraint(connection: Connection, verdicts: Sequence[Verdict], desk: _Desk, policy: Policy) -> Restraint:
+    """Return what keeps decisions back, with the breaker as it is once these verdicts are counted."""
+    acting = [verdict for verdict in verdicts if verdict.action is not Action.ALLOW]
+    models = {verdict.model for verdict in acting if not verdict.shadow}
+    locked = dict(desk.locked)
+    blocks = set()
+    for verdict in acting if not policy.approval.blocks else ():  # who asks a person first blocks nobody by itself
+        draft = _wanted(verdict, replace(desk, locked=locked))
+        if draft is not None:
+            blocks |= {(verdict.model, verdict.client)} if newly_blocks(draft, locked[draft.key], desk.now) else set()
+            heads.take(locked, draft)
+    return Restraint(breaker.holding(connection, models, blocks, (policy, desk.channels)), policy.approval)
+
+
+def _wanted(verdict: Verdict, desk: _Desk) -> Draft | None:
+    """Return the decision that a verdict calls for, the allowlist heeded."""
+    exempt = any((key.scope.value, key.value, key.model) in desk.listed for key in _exempting(verdict))
+    return None if exempt else answer(verdict, desk.locked, desk.now)
+
+
+def _decide(verdict: Verdict, desk: _Desk) -> bool:
+    """Take the decision that a verdict calls for, or what may be decided instead. Tells whether a block is proposed."""
+    wanted = _wanted(verdict, desk)
+    cause = None if wanted is None else desk.restraint.keeps_back(wanted)
+    draft = wanted
+    if wanted is not None and cause is not None:
+        draft = desk.restraint.milder(wanted, cause, desk.locked[wanted.key], desk.now)
+    if draft is not None:
+        desk.taken.append(heads.take(desk.locked, draft))
+    if wanted is None or cause is None or wanted.action is not Action.BLOCK:
+        return False
+    desk.proposed.append((wanted, cause, desk.locked[wanted.key].serial))
+    return True
 
 
 def answer(verdict: Verdict, locked: Heads, now: datetime) -> Draft | None:
@@ -95,16 +146,13 @@ def _until(verdict: Verdict, now: datetime) -> datetime:
     return min(start, FOREVER - timedelta(seconds=verdict.seconds)) + timedelta(seconds=verdict.seconds)
 
 
-def _told(
-    episode: alerts.Episode, verdict: Verdict, around: tuple[Heads, datetime, Channels]
-) -> tuple[alerts.Episode, list[Row]]:
+def _told(episode: alerts.Episode, verdict: Verdict, desk: _Desk, waits: bool) -> tuple[alerts.Episode, list[Row]]:
     """Return the alert that the verdict calls for, if any, and the episode that remembers it."""
     kind = alerts.due(episode.alerted, verdict.standing, verdict.cause)
     if kind is None:
         return episode, []
-    locked, now, channels = around
-    head = locked.get(_key(verdict))
-    binding = head if head is not None and head.holds(now) else None
+    head = desk.locked.get(_key(verdict))
+    binding = head if head is not None and head.holds(desk.now) else None
     told = alerts.Told(
         because=str(verdict.id),
         at=moment(verdict.time),
@@ -114,8 +162,9 @@ def _told(
         action="allow" if binding is None else binding.action.word,
         until=None if binding is None else binding.until,
         shadow=verdict.shadow if binding is None else binding.shadow,
+        proposal=str(verdict.id) if waits else None,
     )
-    return alerts.tell(episode, kind, told, channels)
+    return alerts.tell(episode, kind, told, desk.channels)
 
 
 def _plain(verdict: Verdict) -> str:

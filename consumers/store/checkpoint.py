@@ -17,6 +17,7 @@ from consumers.store.schema import (
     gaps,
     in_force,
     offsets,
+    policies_in_force,
     populations,
     snapshots,
     unreadable,
@@ -36,8 +37,8 @@ def save(engine: Engine, claimed: Claim, checkpoint: Checkpoint) -> None:
 
     1. Become findable for a new owner. 2. Unreadable records. 3. Verdicts with their evidence; what is there already is
     left as it is, and nothing that hangs on it is written again. 4. What follows from new ones: standings, decisions,
-    deliveries, episodes, alerts. 5. Snapshots. 6. Marked answers. 7. Feedback that was heard, populations that came
-    into force, a gap. 8. The offset, under the fence.
+    deliveries, episodes, alerts. 5. Snapshots. 6. Marked answers. 7. Feedback that was heard, populations and policies
+    that came into force, a gap. 8. The offset, under the fence.
 
     Raises Fenced when another owner has claimed the place, or when partitions were added and another one has gone on
     with a client whose memory is still held here; on SQLAlchemyError it is not known whether it was saved,
@@ -49,7 +50,7 @@ def save(engine: Engine, claimed: Claim, checkpoint: Checkpoint) -> None:
         _set_aside(connection, place, checkpoint.unreadable)
         fresh = _judge(connection, place, checkpoint.verdicts)
         if fresh:
-            answers.follow(connection, fresh, checkpoint.channels)
+            answers.follow(connection, fresh, checkpoint.policy, checkpoint.channels)
         _remember(connection, place, checkpoint.snapshots)
         marks.write(connection, checkpoint.marks)
         _note(connection, place, checkpoint)
@@ -189,7 +190,7 @@ def _snapshot(line: Any) -> Snapshot:
 
 
 def _note(connection: Connection, place: Place, checkpoint: Checkpoint) -> None:
-    """Write what happened at `next`: feedback heard, populations adopted, a gap."""
+    """Write what happened at `next`: feedback heard, populations adopted, another policy, a gap."""
     if checkpoint.heard:
         point = {"topic": place.topic, "partition": place.partition, "record_offset": checkpoint.next}
         chosen = feedback.c.id.in_(sorted(checkpoint.heard)) & feedback.c.heard.is_(None)
@@ -198,6 +199,9 @@ def _note(connection: Connection, place: Place, checkpoint: Checkpoint) -> None:
         model = select(populations.c.model).where(populations.c.version == version).scalar_subquery()
         row = {**columns(place), "model": model, "from_offset": checkpoint.next, "population": version}
         connection.execute(insert(in_force).values(row).on_conflict_do_nothing())
+    if checkpoint.turned is not None:
+        row = {**columns(place), "from_offset": checkpoint.next, "policy": checkpoint.turned.version}
+        connection.execute(insert(policies_in_force).values(row).on_conflict_do_nothing())
     if checkpoint.gap is not None:
         first, again = checkpoint.gap
         row = {**columns(place), "first_lost": first, "read_again": again}
@@ -217,7 +221,7 @@ def _fence(connection: Connection, claimed: Claim, checkpoint: Checkpoint) -> No
         "next": checkpoint.next,
         **added,
         "lost": row.lost + (again - first),
-        "policy": func.coalesce(checkpoint.policy, row.policy),
+        "policy": (checkpoint.turned or checkpoint.policy).version,
         "saved": func.now(),
     }
     if checkpoint.snapshotted:

@@ -41,6 +41,7 @@ def claim(engine: Engine, place: Place) -> Claim:
             .where(offsets.c.topic == place.topic, offsets.c.partition == place.partition)
             .values(epoch=offsets.c.epoch + 1, claimed=func.now())
         )
+        reached = connection.execute(select(offsets.c.next).where(at(place))).scalar_one()
         row = connection.execute(
             update(offsets)
             .where(at(place))
@@ -56,6 +57,7 @@ def claim(engine: Engine, place: Place) -> Claim:
             place=place,
             epoch=row.epoch,
             next=row.next,
+            reached=reached or 0,
             populations=_populations(connection, place),
             policy=row.policy,
             scored=row.scored,

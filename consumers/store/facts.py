@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from consumers.filters import Filter
+from detector.policy import Policy
 from detector.verdict import Snapshot, Verdict
 from detector.wire import Unreadable
 
@@ -42,10 +43,11 @@ class Claim:
     epoch: int
     next: int | None  # first offset to read; None: never read, start at the topic's beginning
     populations: Mapping[str, str]  # model to version in force at `next`
-    policy: str | None  # version of the latest checkpoint
+    policy: str | None  # version in force at `next`
     scored: int
     counted: int
     unreadable: int
+    reached: int = 0  # up to here verdicts are stored: nothing that changes them may come into force before
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,14 @@ class Checkpoint:
     heard: Sequence[int] = ()  # feedback taken in at `next`
     adopted: Sequence[str] = ()  # population versions in force from `next` on
     gap: tuple[int, int] | None = None  # first lost offset, first offset that could be read again
-    policy: str | None = None  # version in force
+    policy: Policy = field(default_factory=Policy)  # of the verdicts; its breaker and approval bind what is decided
+    turned: Policy | None = None  # in force from `next` on
     channels: Channels = field(default=Channels())
 
     def __post_init__(self) -> None:
         """Refuse what a new owner could not derive again. Raises ValueError."""
-        if not self.snapshotted and (self.heard or self.adopted or self.gap):
-            raise ValueError("a checkpoint that hears, adopts or has a gap holds snapshots")
+        if not self.snapshotted and (self.heard or self.adopted or self.turned or self.gap):
+            raise ValueError("a checkpoint that hears, adopts, turns or has a gap holds snapshots")
 
 
 def moment(time: int) -> datetime:

@@ -1,5 +1,7 @@
 """What people said and the detector has not heard yet."""
 
+from datetime import datetime
+
 from sqlalchemy import Engine, exists, select
 
 from consumers.store.facts import Place, microseconds
@@ -7,6 +9,16 @@ from consumers.store.schema import feedback, snapshots
 from detector.verdict import Feedback
 
 AT_ONCE = 1_000  # taken in at one checkpoint
+
+
+def since(engine: Engine, start: datetime) -> list[Feedback]:
+    """Return what was said from a time on, in that order, whether or not it was heard."""
+    row = feedback.c
+    query = select(row.client, row.model, row.what, row.said).where(row.said >= start).order_by(row.id)
+    with engine.connect() as connection:
+        return [
+            Feedback(line.client, line.model, line.what, microseconds(line.said)) for line in connection.execute(query)
+        ]
 
 
 def pending(engine: Engine, place: Place | None = None) -> list[tuple[int, Feedback]]:

@@ -21,6 +21,7 @@ from consumers.store.schema import (
     evidence,
     feedback,
     marks,
+    proposals,
     snapshots,
     standings,
     suppressions,
@@ -31,7 +32,7 @@ from detector.decision import ANY_MODEL, Key, Scope
 from detector.records import encode_key
 
 HEARD = timedelta(minutes=10)  # after a decision's end everybody has heard of it: bouncers pull far more often
-_BY_CLIENT: tuple[Table, ...] = (verdicts, standings, episodes, snapshots, feedback, suppressions, marks)
+_BY_CLIENT: tuple[Table, ...] = (verdicts, standings, episodes, snapshots, feedback, suppressions, proposals, marks)
 _BY_SCOPE: tuple[Table, ...] = (decisions, decision_heads, allowlist)
 BEYOND = (  # what no statement here can reach, told to whoever forgets
     "the topic `predictions`, until its retention removes the client's records",

@@ -72,7 +72,8 @@ def decide(engine: Engine, order: Order, channels: Channels) -> Decision:
     with engine.begin() as connection:
         now = alerts.clock(connection)
         locked = heads.lock_all_of(connection, order.key)
-        _respect_allowlist(connection, order, now)
+        if order.action is not Action.ALLOW:
+            respect_allowlist(connection, order.key, now)
         until = FOREVER if order.seconds is None else _after(now, order.seconds)
         draft = Draft(order.key, order.action, until, Origin.PERSON, order.why, who=order.who)
         others = [head for head in _acting(locked, now) if head.key != order.key]
@@ -192,6 +193,12 @@ def audit(connection: Connection, what: str, target: Key | str, said: Said, deta
     connection.execute(insert(audit_log).values(row))
 
 
+def respect_allowlist(connection: Connection, key: Key, now: datetime) -> None:
+    """Raise Exempt when the allowlist forbids to act against `key`, which is locked."""
+    for scope, value, model in heads.allowlisted(connection, {key, replace(key, model=ANY_MODEL)}, now):
+        raise Exempt(f"{scope} {value!r} is on the allowlist (model {model!r}); remove it there first")
+
+
 def _write(connection: Connection, locked: Heads, drafts: Sequence[Draft], channels: Channels) -> list[Decision]:
     return heads.write(connection, [heads.take(locked, draft) for draft in drafts], channels.decisions)
 
@@ -199,14 +206,6 @@ def _write(connection: Connection, locked: Heads, drafts: Sequence[Draft], chann
 def _acting(locked: Heads, now: datetime) -> list[Head]:
     """Return the heads that act against somebody now."""
     return [head for head in locked.values() if head.holds(now) and head.action is not Action.ALLOW]
-
-
-def _respect_allowlist(connection: Connection, order: Order, now: datetime) -> None:
-    if order.action is Action.ALLOW:
-        return
-    keys = {order.key, replace(order.key, model=ANY_MODEL)}
-    for scope, value, model in heads.allowlisted(connection, keys, now):
-        raise Exempt(f"{scope} {value!r} is on the allowlist (model {model!r}); remove it there first")
 
 
 def _resolve(connection: Connection, ended: Sequence[Head], said: Said, channels: Channels) -> None:

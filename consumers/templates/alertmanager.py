@@ -6,7 +6,7 @@ Labels name an alert, so a severity that rises makes another one: the lower ones
 from datetime import datetime, timedelta
 from typing import Any
 
-from consumers.alert import Alert, Case, Change, Severity
+from consumers.alert import BREAKER, Alert, Case, Change, Severity
 from consumers.templates.words import NAME, clean, name, seconds, words
 
 TESTED = timedelta(minutes=5)  # of a test
@@ -34,7 +34,7 @@ def _held(now: datetime, case: Case) -> datetime:
 def _one(alert: Alert, severity: Severity, ends: datetime) -> dict[str, Any]:
     said, case = words(alert), alert.data
     labels = {
-        "alertname": "ModelExtractionTest" if case.test else "ModelExtraction",
+        "alertname": _alertname(alert),
         "severity": severity,
         "client": name(case.client),
         "model": name(case.model),
@@ -42,7 +42,7 @@ def _one(alert: Alert, severity: Severity, ends: datetime) -> dict[str, Any]:
         "episode": case.episode,
     }
     texts = {label.lower().replace(" ", "_"): text for label, text in said.facts}
-    urls = {label.lower(): url for label, url in said.links}
+    urls = {label.lower().replace(" ", "_"): url for label, url in said.links}
     return {
         "labels": {name: value for name, value in labels.items() if value},
         "annotations": {"summary": said.title, **texts, **{f"{label}_url": url for label, url in urls.items()}},
@@ -50,3 +50,9 @@ def _one(alert: Alert, severity: Severity, ends: datetime) -> dict[str, Any]:
         "endsAt": seconds(ends),
         "generatorURL": urls.get("report", urls["atlas"]),
     }
+
+
+def _alertname(alert: Alert) -> str:
+    if alert.type.startswith(BREAKER):
+        return "CircuitBreakerOpen"
+    return "ModelExtractionTest" if alert.data.test else "ModelExtraction"

@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime
 
-from consumers.alert import Alert, Case, Change, technique_page
+from consumers.alert import BREAKER, Alert, Case, Change, technique_page
 from detector.decision import Action
 from detector.standing import Standing
 
@@ -17,6 +17,10 @@ _HAPPENED = {
     "extraction.suspected": "is suspected of copying",
     "extraction.confirmed": "is copying",
 }
+_HELD = (
+    "nothing new is enforced, in shadow: blocks wait for a person (gamekeeper proposals), who closes the breaker, too"
+)
+_ENFORCED = "what the detector decides is enforced again"
 _DONE = {
     Action.PERTURB: "given coarser answers",
     Action.THROTTLE: "slowed down and given coarser answers",
@@ -36,7 +40,17 @@ class Words:
 def words(alert: Alert) -> Words:
     """Return what an alert says, for people."""
     case = alert.data
-    known = [
+    known = _of_breaker(case) if alert.type.startswith(BREAKER) else _of_client(case)
+    links = [("Report", case.links.report), ("API", case.links.api)] if case.links else []
+    if case.links and case.links.proposal:
+        links.insert(0, ("Approve", case.links.proposal))
+    return Words(
+        _title(alert), tuple((label, text) for label, text in known if text), (*links, ("ATLAS", technique_page(alert)))
+    )
+
+
+def _of_client(case: Case) -> list[tuple[str, str]]:
+    return [
         ("Client", name(case.client)),
         ("Tenant", clean(case.tenant or "", NAME)),
         ("Model", name(case.model)),
@@ -49,10 +63,18 @@ def words(alert: Alert) -> Words:
         ("Technique", f"{case.atlas} Extract AI Model (MITRE ATLAS)"),
         ("Episode", clean(case.episode, NAME)),
     ]
-    links = [("Report", case.links.report), ("API", case.links.api)] if case.links else []
-    return Words(
-        _title(alert), tuple((label, text) for label, text in known if text), (*links, ("ATLAS", technique_page(alert)))
-    )
+
+
+def _of_breaker(case: Case) -> list[tuple[str, str]]:
+    closed = case.change is Change.RESOLVED
+    return [
+        ("Model", name(case.model)),
+        ("Since", moment(case.since)),
+        ("Why", "" if closed else clean(case.plain, SENTENCE)),
+        ("In figures", clean(case.reason, SENTENCE)),
+        ("Done", _ENFORCED if closed else _HELD),
+        ("Episode", clean(case.episode, NAME)),
+    ]
 
 
 def clean(text: str, most: int) -> str:
@@ -85,6 +107,9 @@ def seconds(time: datetime) -> datetime:
 def _title(alert: Alert) -> str:
     case = alert.data
     who, model = name(case.client), name(case.model)
+    if alert.type.startswith(BREAKER):
+        closed = case.change is Change.RESOLVED
+        return f"Resolved: the breaker of {model}" if closed else f"The breaker of {model} is open: too many blocks"
     happened = _HAPPENED.get(alert.type, "concerns")
     title = f"Resolved: {who} and {model}" if case.change is Change.RESOLVED else f"{who} {happened} {model}"
     return f"TEST, nothing happened: {title}" if case.test else title
@@ -108,6 +133,9 @@ def _done(case: Case) -> str:
     if action is Action.ALLOW:
         return "what was done has ended" if case.change is Change.RESOLVED else "nothing: people are only told"
     until = "" if case.until is None else f" {_end(case.until)}"
+    if case.proposal:
+        now = "nothing is enforced" if case.shadow else f"it is {_DONE[action]}"
+        return f"a block{until} is proposed and waits for a person; until then {now}"
     if case.shadow:
         return f"nothing is enforced, in shadow: it would be {_DONE[action]}{until}"
     return f"it is {_DONE[action]}{until}"

@@ -89,7 +89,7 @@ def replay(  # noqa: PLR0913, PLR0917  # one parameter an option of the command 
     settings = common.settings()
     if policy is not None:
         settings = common.with_policy(settings, policy)
-    wanted, known = common.policy(settings), _populations(population)
+    wanted, known = common.policy(settings), populations(population)
     from consumers import replay as again  # noqa: PLC0415
 
     said = () if feedback is None else again.read_feedback(feedback)
@@ -112,7 +112,7 @@ def replay(  # noqa: PLR0913, PLR0917  # one parameter an option of the command 
 def use(file: Annotated[Path, typer.Argument(help="A file that `learn` wrote.")]) -> None:
     """Put a population in force, for each model in it, from every partition's next checkpoint on."""
     settings = common.settings()
-    known = _populations(file)
+    known = populations(file)
     from consumers.store import populations as store  # noqa: PLC0415
 
     engine, who = common.engine(settings), common.said("").who
@@ -141,7 +141,8 @@ def list_() -> None:
     common.show(table)
 
 
-def _populations(file: Path | None) -> "dict[str, Population]":
+def populations(file: Path | None) -> "dict[str, Population]":
+    """Return the populations of a file by model; none without a file. Raises BadPopulation."""
     if file is None:
         return {}
     from detector.population import BadPopulation, load  # noqa: PLC0415

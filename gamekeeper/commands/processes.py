@@ -121,6 +121,7 @@ def api() -> None:
         schema=settings.schema,
         host=settings.host,
         port=settings.api_port,
+        link_secret=settings.link_secret,
         key_pepper=settings.key_pepper.encode(),
         channels=common.channels(settings),
     )

@@ -18,7 +18,8 @@ Advance = Callable[[float, str], None]
 
 _LEGEND = (
     "copy: how often a copy trained on the answers agrees with the model, when the thief was "
-    "blocked and had it not been. * control: cannot be told from honest use, not counted."
+    "blocked and had it not been. * control: cannot be told from honest use, not counted. "
+    "The circuit breaker is set for so many thieves at once: gamekeeper/demo/policy.toml."
 )
 
 

@@ -17,7 +17,7 @@ from consumers.store.people import Said
 from detector.population import load
 from detector.topics import Topics
 from gamekeeper import brokers, up
-from gamekeeper.demo import assets
+from gamekeeper.demo import POLICY, assets
 from gamekeeper.demo.data import MODEL
 from gamekeeper.demo.screen import Beat, Screen, beats
 from gamekeeper.demo.webhook import Receiver
@@ -144,19 +144,20 @@ def started(settings: Settings, folder: Path, receiver: Receiver, screen: Screen
         stack.callback(system.supervisor.stop)
         with screen.step("detect, deliver, api and gateway, each a process") as advance:
             for spec in up.specs(settings, parts, folder, model_path.parent):
-                system.supervisor.start(_with_webhook(spec, receiver))
+                system.supervisor.start(_for_demo(spec, receiver))
             system.supervisor.wait_ready(_READY_SECONDS, beats(advance))
         yield system
 
 
-def _with_webhook(spec: Spec, receiver: Receiver) -> Spec:
-    """Return the process with alerts to our receiver, which is on a private address."""
-    alerts = {
+def _for_demo(spec: Spec, receiver: Receiver) -> Spec:
+    """Return the process with the demo's policy, and alerts to our receiver, which is on a private address."""
+    ours = {
+        "GAMEKEEPER_POLICY": str(POLICY),
         "GAMEKEEPER_WEBHOOKS": f"security={receiver.url}",
         "GAMEKEEPER_WEBHOOK_SECRET": receiver.secret,
         "GAMEKEEPER_WEBHOOK_PRIVATE": "true",
     }
-    return replace(spec, environment={**spec.environment, **alerts})
+    return replace(spec, environment={**spec.environment, **ours})
 
 
 def _last_line(log: Path) -> str:

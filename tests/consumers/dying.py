@@ -18,7 +18,7 @@ DEAD = 77  # the exit status of who reached its step
 
 # What has an effect, in the order in which it happens. Each is a step before it, and a step after it.
 CHECKPOINT = (
-    "consumers.store.policies:put",
+    "consumers.store.policies:introduce",
     "consumers.store.checkpoint:claim",
     "consumers.kafka.source:Source.start",
     "consumers.partition:Partition.take",

@@ -61,6 +61,7 @@ def run_detect(told: dict[str, Any]) -> None:
     """Run `detect` until SIGTERM; `fragile` gives it a detector with a fault."""
     from consumers import detect, partition  # noqa: PLC0415
     from detector.brokers import Brokers  # noqa: PLC0415
+    from detector.policy import Breaker, Policy  # noqa: PLC0415
     from detector.topics import Topics  # noqa: PLC0415
 
     if told.get("fragile"):
@@ -74,6 +75,7 @@ def run_detect(told: dict[str, Any]) -> None:
             told["database"],
             group=f"{topics.prefix}group",
             topic=topics.predictions,
+            policy=Policy(breaker=Breaker(clients=1.0, traffic=1.0)),  # in tests most clients are thieves
             member=told.get("member"),
             clients_max=told.get("clients_max", 40_000),
             session_seconds=6.0,

@@ -11,6 +11,7 @@ from consumers.store.checkpoint import claim, save
 from consumers.store.claims import hold
 from consumers.store.engine import connect
 from consumers.store.facts import Checkpoint, Claim, Fenced
+from detector.policy import Policy
 from detector.standing import Standing
 from detector.wire import Unreadable
 from tests.store.given import CHANNELS, PLACE, count, one, population, rows, saved, snapshot, verdict
@@ -25,8 +26,8 @@ def test_a_new_owner_goes_on_where_the_old_one_saved(engine: Engine) -> None:
     """Offset, counts, policy and a higher epoch."""
     first = claim(engine, PLACE)
     unreadable = [Unreadable(3, None, "not JSON", b"{"), Unreadable(4, 2, "time: no offset", b"")]
-    save(engine, first, Checkpoint(next=50, scored=40, counted=8, unreadable=unreadable, policy="c1"))
-    assert claim(engine, PLACE) == Claim(PLACE, 2, 50, {}, "c1", 40, 8, 2)
+    save(engine, first, Checkpoint(next=50, scored=40, counted=8, unreadable=unreadable, policy=Policy()))
+    assert claim(engine, PLACE) == Claim(PLACE, 2, 50, {}, Policy().version, 40, 8, 2, reached=50)
     kept = rows(engine, "SELECT record_offset, record_row, reason FROM unreadable ORDER BY 1")
     assert kept == [(3, -1, "not JSON"), (4, 2, "time: no offset")]
 

@@ -34,7 +34,7 @@ def known(engine: Engine) -> Engine:
         unreadable=[Unreadable(3, None, "not JSON", head), Unreadable(4, None, "not JSON", b"{")],
     )
     keys.add_client_key(engine, Holder(NAME), SAID)
-    keys.add_bouncer_key(engine, NAME, SAID, Channels())
+    keys.add_bouncer_key(engine, NAME, SAID)
     people.label(engine, NAME, "*", "false-positive", Said("ann", f"{NAME} tests"))
     people.lift(engine, Scope.CLIENT, NAME, "*", SAID, CHANNELS)
     return engine
@@ -121,7 +121,7 @@ def test_what_is_owed_goes_out_first(known: Engine) -> None:
 def test_a_reason_with_the_name_and_a_stranger_are_refused(engine: Engine) -> None:
     """The reason stays; and a misspelt name must not pass for forgotten."""
     with pytest.raises(ValueError, match="names the client"):
-        forgetting.forget(engine, NAME, Said("ann", f"{NAME} asked"))
+        forgetting.forget(engine, NAME, Said("ann", f"{NAME} asked"), Channels())
     with pytest.raises(Missing, match="never seen"):
         forgetting.forget(engine, NAME, SAID, Channels())
     assert count(engine, "decision_heads") == 0

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 
 from consumers.alert import Alert, Case, Change, Severity, linked
+from consumers.store.breaker import PLAIN, Count
 from consumers.templates import TEMPLATES, crowdsec
 from consumers.templates.mail import Mail
-from detector.decision import Action, Decision, Key, Origin, Scope
+from detector.decision import ANY_MODEL, Action, Decision, Key, Origin, Scope
+from detector.policy import Breaker
 from detector.standing import Standing
 
 DOCS = Path(__file__).parents[2] / "docs" / "alerts.md"
@@ -17,6 +19,7 @@ GOLDEN = Path(__file__).parent / "golden"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOON_US = 1_795_521_600_000_000
 BASE = "https://gamekeeper.example"
+PROPOSAL = "5b1f6c2d-52c3-5a57-8f1d-0b7ac1de3f10"
 EPISODE = "0b7ac1de-52c3-5a57-8f1d-6e1f5b6f3c10"
 
 
@@ -40,7 +43,25 @@ def alert(kind: str = "confirmed", **other: Any) -> Alert:
         "until": NOON + timedelta(hours=4),
         "episode": EPISODE,
     }
-    return linked(Alert(f"extraction.{kind}", NOON, Case(**(facts | other))), BASE)
+    return linked(Alert(f"extraction.{kind}", NOON, Case(**(facts | other))), BASE, lambda _: "TOKEN")
+
+
+def breaker() -> Alert:
+    """Return the alert of a circuit breaker that has opened."""
+    case = Case(
+        client=ANY_MODEL,
+        model="digits",
+        standing=Standing.CONFIRMED,
+        highest=Standing.CONFIRMED,
+        severity=Severity.CRITICAL,
+        since=NOON - timedelta(minutes=4),
+        score=1.0,
+        plain=PLAIN,
+        reason=Count(7, 210, 0.04).sentence(Breaker()),
+        action="allow",
+        episode=EPISODE,
+    )
+    return linked(Alert("breaker.opened", NOON, case), BASE)
 
 
 CASES = {
@@ -55,6 +76,8 @@ CASES = {
         until=None,
     ),
     "shadow": alert(shadow=True, tenant=None, leakage=None),
+    "proposed": alert(action="throttle", proposal=PROPOSAL),
+    "breaker": breaker(),
 }
 
 

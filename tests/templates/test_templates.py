@@ -212,7 +212,7 @@ def test_syslog_is_one_line_of_rfc_5424(alert: Alert, most: int) -> None:
     sent = line(alert, most)
     text = sent.decode()
     assert len(sent) <= most
-    assert re.match(r"<8[246]>1 2026-11-24T12:00:00\.000Z \S+ gamekeeper - (updated|resolved) - CEF:0\|", text)
+    assert re.match(r"<8[246]>1 2026-11-24T12:00:00\.000Z \S+ gamekeeper - (opened|updated|resolved) - CEF:0\|", text)
     assert "\n" not in text
     assert len(text) - len(text.rstrip("\\")) in range(0, most, 2)
 
@@ -262,7 +262,8 @@ def test_crowdsec_gets_nothing_that_is_not_enforced(other: dict[str, Any]) -> No
 
 def _urls(alert: Alert) -> set[str]:
     assert alert.data.links is not None
-    return {alert.data.links.report, alert.data.links.api, "https://atlas.mitre.org/techniques/AML.T0024.002"}
+    links = alert.data.links
+    return {links.report, links.api, links.proposal, "https://atlas.mitre.org/techniques/AML.T0024.002"} - {""}
 
 
 def _unpiped(text: str) -> str:

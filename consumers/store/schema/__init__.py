@@ -10,8 +10,10 @@ from consumers.store.schema.decided import (
     decisions,
     deliveries,
     feedback,
+    proposals,
     roles,
     suppressions,
+    trips,
 )
 from consumers.store.schema.judged import episodes, evidence, snapshots, standings, verdicts
 from consumers.store.schema.marked import marks
@@ -22,6 +24,8 @@ from consumers.store.schema.operated import (
     layouts,
     offsets,
     policies,
+    policies_in_force,
+    policy_changes,
     populations,
     unreadable,
 )
@@ -45,11 +49,15 @@ __all__ = [
     "metadata",
     "offsets",
     "policies",
+    "policies_in_force",
+    "policy_changes",
     "populations",
+    "proposals",
     "roles",
     "snapshots",
     "standings",
     "suppressions",
+    "trips",
     "unreadable",
     "verdicts",
 ]

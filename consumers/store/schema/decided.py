@@ -118,6 +118,44 @@ Index(
     postgresql_where=deliveries.c.outcome == text("'given-up'"),
 )
 
+proposals = Table(
+    "proposals",
+    metadata,
+    key("verdict", UUID, "the verdict that calls for a block; what the proposal is called by"),
+    must("client", TEXT, "whom to block"),
+    must("model", TEXT, "at which model"),
+    must("episode", UUID, "the episode it belongs to"),
+    must("cause", TEXT, "why it waits: approval (the policy wants a person's word) or breaker (it was open)"),
+    must("reason", TEXT, "why to block, in one sentence"),
+    must("until", TIME, "when the block would end; the proposal ends then, too"),
+    must("serial", LONG, "the newest decision on the client and model when it was proposed; a newer one ends it"),
+    stamp("made", "when it was proposed"),
+    may("outcome", TEXT, "approved or declined; null: nobody has said"),
+    may("settled", TIME, "when a person said so"),
+    may("who", TEXT, "who said so"),
+    may("why", TEXT, "in that person's words"),
+    comment="Blocks of the detector that wait for a person's word.",
+)
+Index("ix_proposals_open", proposals.c.model, proposals.c.made, postgresql_where=proposals.c.outcome.is_(None))
+
+trips = Table(
+    "trips",
+    metadata,
+    key("id", UUID, "what its alert is called by"),
+    must("model", TEXT, "of which model"),
+    stamp("opened", "when too many would have been blocked; from then on the detector's decisions are in shadow"),
+    must("blocked", LONG, "clients that would have been newly blocked within the policy's time"),
+    must("clients", LONG, "clients that asked within that time"),
+    must("reason", TEXT, "the same in words"),
+    must("policy", TEXT, "version of the policy that set the limits"),
+    Column("told", JSONB(), nullable=False, comment="channels that are to hear its end"),
+    may("closed", TIME, "when a person closed it; null: it is open"),
+    may("who", TEXT, "who closed it"),
+    may("why", TEXT, "in that person's words"),
+    comment="Each time the circuit breaker opened.",
+)
+Index("uq_trips_open", trips.c.model, unique=True, postgresql_where=trips.c.closed.is_(None))
+
 feedback = Table(
     "feedback",
     metadata,

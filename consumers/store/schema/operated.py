@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Column, Index, Table, func
+from sqlalchemy import Column, Identity, Index, Table, func
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from consumers.store.schema.columns import (
@@ -131,6 +131,27 @@ policies = Table(
     must("content", TEXT, "the policy as JSON, every member written out"),
     stamp("added", "when it was first used"),
     comment="Thresholds, actions and durations, one row a version, never changed.",
+)
+
+policy_changes = Table(
+    "policy_changes",
+    metadata,
+    Column("id", LONG, Identity(always=True), primary_key=True, comment="the newest is the policy that is wanted"),
+    stamp("at", "when"),
+    must("policy", TEXT, "policies.version"),
+    must("who", TEXT, "who wanted it; detect: it started with this in its file"),
+    must("why", TEXT, "in that person's words"),
+    comment="Which policy was wanted when: every partition takes the newest up at its next checkpoint.",
+)
+
+policies_in_force = Table(
+    "policies_in_force",
+    metadata,
+    *_place(),
+    key("from_offset", LONG, "the first offset judged under it"),
+    must("policy", TEXT, "policies.version"),
+    stamp("adopted", "when that checkpoint was written"),
+    comment="From which offset on each partition judges under which policy.",
 )
 
 gateways = Table(

@@ -1,0 +1,112 @@
+"""What waits for a person: blocks that the detector proposes, and breakers that are open."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import msgspec
+import typer
+
+from gamekeeper.commands import common
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Engine
+
+proposals_app = typer.Typer(help="Proposals: blocks that wait for a person's word.", no_args_is_help=True)
+breaker_app = typer.Typer(help="The circuit breaker: opens when too many would be blocked.", no_args_is_help=True)
+JSON = Annotated[bool, typer.Option("--json", help="One JSON line each.")]
+WHY = Annotated[str, typer.Option(help="Goes to the audit log, and to whoever reads it in a year.")]
+OF = Annotated[str | None, typer.Option(help="Only of this model.")]
+IDS = Annotated[list[UUID] | None, typer.Argument(help="The proposals, by id.", metavar="ID…")]
+
+
+@proposals_app.command("list")
+def list_(model: OF = None, *, json: JSON = False) -> None:
+    """List the blocks that wait, the oldest first."""
+    from consumers.store import proposals  # noqa: PLC0415
+
+    lines = proposals.waiting(common.engine(common.settings()), model)
+    if json:
+        _lines(lines)
+        return
+    table = common.table("id", "client", "model", "waits since", "until", "because", "why to block")
+    for line in lines:
+        times = f"{line.made:%F %T}", f"{line.until:%F %T}"
+        table.add_row(str(line.verdict), line.client, line.model, *times, line.cause, line.reason)
+    common.show(table)
+
+
+@proposals_app.command()
+def approve(why: WHY, ids: IDS = None, model: OF = None, *, json: JSON = False) -> None:
+    """Block as proposed: the ids, or everybody who waits at --model."""
+    settings = common.settings()
+    from consumers.store import proposals  # noqa: PLC0415
+    from consumers.store.people import Exempt  # noqa: PLC0415
+
+    engine, said, channels = common.engine(settings), common.said(why), common.channels(settings)
+    for name in _named(engine, ids, model):
+        try:
+            made = proposals.approve(engine, name, said, channels)
+        except (proposals.Over, Exempt) as error:
+            if ids:
+                raise
+            typer.echo(str(error), err=True)
+            continue
+        _say(json, made, f"{made.key.value}: blocked until {common.moment(made.until)} (serial {made.serial})")
+
+
+@proposals_app.command()
+def decline(why: WHY, ids: IDS = None, model: OF = None, *, json: JSON = False) -> None:
+    """Say no: the ids, or everybody who waits at --model. What holds meanwhile ends by itself; `lift` ends it now."""
+    from consumers.store import proposals  # noqa: PLC0415
+
+    engine, said = common.engine(common.settings()), common.said(why)
+    for name in _named(engine, ids, model):
+        line = proposals.decline(engine, name, said)
+        _say(json, line, f"{line.client}: not blocked")
+
+
+@breaker_app.command("show")
+def show(model: OF = None, *, json: JSON = False) -> None:
+    """Show which breakers are open, and when they opened before."""
+    from consumers.store import breaker  # noqa: PLC0415
+
+    trips = breaker.show(common.engine(common.settings()), model)
+    if json:
+        _lines(trips)
+        return
+    table = common.table("model", "opened", "closed", "by", "why it opened")
+    for trip in trips:
+        closed = "open" if trip.closed is None else f"{trip.closed:%F %T}"
+        table.add_row(trip.model, f"{trip.opened:%F %T}", closed, trip.who or "", trip.reason)
+    common.show(table)
+
+
+@breaker_app.command()
+def close(model: Annotated[str, typer.Argument(help="The model.")], why: WHY, *, json: JSON = False) -> None:
+    """Close a model's breaker: what the detector decides is enforced again. What was proposed goes on waiting."""
+    settings = common.settings()
+    from consumers.store import breaker, proposals  # noqa: PLC0415
+
+    engine = common.engine(settings)
+    trip = breaker.close(engine, model, common.said(why), common.channels(settings))
+    left = len(proposals.waiting(engine, model))
+    _say(json, trip, f"{model}: closed; {left} blocks wait (`gamekeeper proposals list --model {model}`)")
+
+
+def _named(engine: "Engine", ids: list[UUID] | None, model: str | None) -> list[UUID]:
+    if bool(ids) == bool(model):
+        raise typer.BadParameter("name proposals by ID, or everybody's at --model NAME")
+    from consumers.store import proposals  # noqa: PLC0415
+
+    return ids or [line.verdict for line in proposals.waiting(engine, model)]
+
+
+def _lines(found: "Iterable[Any]") -> None:
+    for one in found:
+        typer.echo(msgspec.json.encode(one))
+
+
+def _say(json: bool, one: Any, text: str) -> None:
+    typer.echo(msgspec.json.encode(one) if json else text)
