@@ -3,13 +3,15 @@
 import subprocess
 from pathlib import Path
 
+from tests.proofs import NotHad
+
 
 def unpacked(package: str, folder: Path) -> Path:
-    """Return the root of an unpacked package. Raises OSError, with apt's words, where it cannot be had."""
+    """Return the root of an unpacked package. Raises NotHad, with apt's words, where it cannot be had."""
     root = folder / package
     root.mkdir(parents=True)
     for command in (["apt-get", "download", package], ["sh", "-c", "dpkg -x *.deb ."]):
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise OSError(f"{package} cannot be had: {done.stderr.strip()}")
+            raise NotHad(f"{package} cannot be had: {done.stderr.strip()}")
     return root

@@ -183,6 +183,7 @@ def test_alertmanager_labels_are_filled(alert: Alert) -> None:
     assert firing == [False, False, alert.data.change != "resolved"]
 
 
+@pytest.mark.proves("py-ocsf-models", "its models take every alert as a Detection Finding, whatever the names are")
 @given(hostile())
 def test_ocsf_is_a_detection_finding(alert: Alert) -> None:
     """The models of py-ocsf-models take it: class 2004, with the activity that the change is."""
