@@ -17,6 +17,7 @@ MARK = "proves"
 HEADING = "## What was proven\n"  # the rest of the document is made from here on
 
 CLIENTS = {  # and where the tests get it from
+    "@crowdsec/nodejs-bouncer": "npm",
     "Alertmanager": "Debian",
     "CrowdSec": "Debian",
     "pycrowdsec": "PyPI",
