@@ -20,9 +20,18 @@ CLIENTS = {  # and where the tests get it from
     "@crowdsec/nodejs-bouncer": "npm",
     "Alertmanager": "Debian",
     "CrowdSec": "Debian",
+    "crowdsec-custom-bouncer": "Debian",
+    "crowdsec-firewall-bouncer": "Debian",
     "pycrowdsec": "PyPI",
     "standardwebhooks": "PyPI",
     "py-ocsf-models": "PyPI",
+}
+NOT_HAD = {  # on any machine, and why
+    "Traefik and its CrowdSec plugin": "no package in Debian, PyPI or npm, and no Go module to be had",
+    "caddy-crowdsec-bouncer, cs-haproxy-spoa-bouncer, envoy bouncer": "no package, and no Go module to be had",
+    "lua-cs-bouncer (nginx)": "needs lua-resty-http, which Debian 12 has not",
+    "Kong, APISIX": "no package in Debian, PyPI or npm",
+    "Slack, Microsoft Teams, PagerDuty": "services: their forms are checked, nothing is sent to them",
 }
 COMMANDS = {"clients": "make test-clients", "slow": "make test-slow"}  # by a test's mark; without one, `make test`
 
@@ -55,7 +64,8 @@ def table() -> str:
         who = f"{one.client} | {CLIENTS[one.client]}" if one.client != named else " | "
         lines.append(f"| {who} | {one.what} | `{one.test}` | `{one.command}` |")
         named = one.client
-    return "\n".join([HEADING, *lines, ""])
+    absent = ["| not to be had | why |", "|---|---|", *(f"| {who} | {why} |" for who, why in NOT_HAD.items())]
+    return "\n".join([HEADING, *lines, "", *absent, ""])
 
 
 def _of(file: Path) -> Iterator[Proof]:
@@ -109,6 +119,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("other people's clients")
         for client, line in dict.fromkeys(lines):
             terminalreporter.line(f"{client}: {line}")
+        for who, why in NOT_HAD.items():
+            terminalreporter.line(f"{who}: not to be had: {why}")
 
 
 def _reason(report: pytest.TestReport) -> str:
