@@ -13,13 +13,14 @@ from typing import IO, Annotated
 import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, IPvAnyAddress, PlainValidator
+from pydantic import BaseModel, IPvAnyAddress, PlainValidator, StringConstraints
 from sqlalchemy import Engine
 
 from consumers import metrics
 from consumers.api import crowdsec
 from consumers.api.crowdsec import Remedy, Wanted
 from consumers.api.doors import Bouncer
+from consumers.api.forms import NO_NUL
 from consumers.api.house import Shared
 from consumers.store import points, pulls
 from consumers.store.chores import FORGET
@@ -61,7 +62,7 @@ class Subject(BaseModel):
 
     scopes: str | None = None
     scope: str | None = None
-    value: str | None = None
+    value: Annotated[str, StringConstraints(pattern=NO_NUL)] | None = None
     ip: IPvAnyAddress | None = None
     range: Annotated[Network | None, PlainValidator(_network)] = None
     type: str | None = None
