@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime
 
-from consumers.alert import Alert, Case, Change, technique_page
+from consumers.alert import Alert, Case, Change, Severity, technique_page
 from detector.decision import Action
 from detector.standing import Standing
 
@@ -17,6 +17,12 @@ _HAPPENED = {
     "extraction.suspected": "is suspected of copying",
     "extraction.confirmed": "is copying",
 }
+_WAS = {  # of an episode that is over, by the highest that it reached
+    Severity.INFO: "had asked enough to copy",
+    Severity.WARNING: "was suspected of copying",
+    Severity.CRITICAL: "was copying",
+}
+SENTENCES = ("Why", "In figures", "Why it ended", "Done")  # labels of what takes a whole line
 _DONE = {
     Action.PERTURB: "given coarser answers",
     Action.THROTTLE: "slowed down and given coarser answers",
@@ -36,14 +42,16 @@ class Words:
 def words(alert: Alert) -> Words:
     """Return what an alert says, for people."""
     case = alert.data
+    over = case.change is Change.RESOLVED
     known = [
         ("Client", name(case.client)),
         ("Tenant", clean(case.tenant or "", NAME)),
         ("Model", name(case.model)),
         ("Since", moment(case.since)),
+        ("Ended", moment(alert.timestamp) if over else ""),
         ("How sure", _sure(case)),
         ("Why", clean(case.plain, SENTENCE)),
-        ("In figures", clean(case.reason, SENTENCE)),
+        ("Why it ended" if over else "In figures", clean(case.reason, SENTENCE)),
         ("Learnt so far", _learnt(case)),
         ("Done", _done(case)),
         ("Technique", f"{case.atlas} Extract AI Model (MITRE ATLAS)"),
@@ -86,8 +94,13 @@ def _title(alert: Alert) -> str:
     case = alert.data
     who, model = name(case.client), name(case.model)
     happened = _HAPPENED.get(alert.type, "concerns")
-    title = f"Resolved: {who} and {model}" if case.change is Change.RESOLVED else f"{who} {happened} {model}"
-    return f"TEST, nothing happened: {title}" if case.test else title
+    if case.change is Change.RESOLVED:
+        title = f"Resolved: {who} {_WAS[case.severity]} {model}"
+    else:
+        title = f"{who} {happened} {model}"
+    if case.test:
+        return f"TEST, nothing happened: {title}"
+    return f"In shadow, nothing is enforced: {title}" if case.shadow else title
 
 
 def _sure(case: Case) -> str:
@@ -106,7 +119,7 @@ def _end(until: datetime) -> str:
 def _done(case: Case) -> str:
     action = Action.parse(case.action)
     if action is Action.ALLOW:
-        return "what was done has ended" if case.change is Change.RESOLVED else "nothing: people are only told"
+        return "nothing is in force any more" if case.change is Change.RESOLVED else "nothing, this only tells you"
     until = "" if case.until is None else f" {_end(case.until)}"
     if case.shadow:
         return f"nothing is enforced, in shadow: it would be {_DONE[action]}{until}"
