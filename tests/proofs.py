@@ -7,6 +7,7 @@ client has a line in CLIENTS. `python -m tests.proofs` writes the table of docs/
 import ast
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,7 @@ class Proof:
     command: str
 
 
+@cache
 def proofs() -> list[Proof]:
     """Return what all tests there are say they prove, read from their source: no test need be imported."""
     files = sorted((ROOT / "tests").rglob("test_*.py"))

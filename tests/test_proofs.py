@@ -1,5 +1,10 @@
 """The table of other people's clients is what the tests say."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests import proofs
@@ -19,6 +24,52 @@ def test_marks_are_read_as_pytest_reads_them(request: pytest.FixtureRequest) -> 
     """Of the tests that this session collected, the source says the same as the marks."""
     marks = [(one.name.partition("[")[0], *mark.args) for one in request.session.items for mark in _marks(one)]
     assert set(marks) <= {(one.test.rpartition("::")[2], one.client, one.what) for one in proofs.proofs()}
+
+
+SAMPLE = """
+import pytest
+from tests.proofs import NotHad
+
+@pytest.fixture
+def program():
+    raise NotHad("there is no such package")
+
+@pytest.mark.proves("nginx", "it blocks")
+def test_nginx(program):
+    pass
+
+@pytest.mark.proves("caddy", "it blocks too")
+def test_caddy():
+    pass
+
+@pytest.mark.proves("envoy", "it blocks as well")
+def test_envoy():
+    assert False
+"""
+
+
+def test_every_outcome_is_told(tmp_path: Path) -> None:
+    """What passed, what failed, and what could not be had and why, also where other processes run the tests."""
+    (tmp_path / "test_sample.py").write_text(SAMPLE)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        "1",
+        "-p",
+        "tests.proofs",
+        f"--rootdir={tmp_path}",
+        "-c",
+        os.devnull,
+    ]
+    run = subprocess.run([*command, tmp_path], cwd=proofs.ROOT, capture_output=True, text=True, check=False)
+    for line in (
+        "nginx: skipped: it blocks (Skipped: there is no such package)",
+        "caddy: passed: it blocks too",
+        "envoy: failed: it blocks as well",
+    ):
+        assert line in run.stdout.splitlines(), run.stdout + run.stderr
 
 
 def _marks(test: pytest.Item) -> list[pytest.Mark]:
