@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from gamekeeper import embedded, settings
+from tests import proofs
 
 RUN = f"test-{secrets.token_hex(4)}"  # this test session, in the names of topics and databases
 NUMBERS = itertools.count(1)
@@ -22,7 +23,8 @@ FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")  # a cras
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let kafka-python read its schemas as it does; every other warning is an error."""
+    """Let kafka-python read its schemas as it does, every other warning is an error; tell what clients proved."""
+    config.pluginmanager.register(proofs)
     config.addinivalue_line("filterwarnings", r"ignore:(read|open)_text is deprecated:DeprecationWarning")
 
 

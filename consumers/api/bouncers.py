@@ -13,13 +13,14 @@ from typing import IO, Annotated
 import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, IPvAnyAddress, IPvAnyNetwork
+from pydantic import BaseModel, IPvAnyAddress, PlainValidator, StringConstraints
 from sqlalchemy import Engine
 
 from consumers import metrics
 from consumers.api import crowdsec
 from consumers.api.crowdsec import Remedy, Wanted
 from consumers.api.doors import Bouncer
+from consumers.api.forms import NO_NUL
 from consumers.api.house import Shared
 from consumers.store import points, pulls
 from consumers.store.chores import FORGET
@@ -48,26 +49,33 @@ def _wanted(
 Asked = Annotated[Wanted, Depends(_wanted)]
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _network(text: str) -> Network:
+    """Read a network by any of its addresses, as Go does."""
+    return ipaddress.ip_network(text, strict=False)
+
+
 class Subject(BaseModel):
     """What `GET /v1/decisions` may be narrowed to."""
 
     scopes: str | None = None
     scope: str | None = None
-    value: str | None = None
+    value: Annotated[str, StringConstraints(pattern=NO_NUL)] | None = None
     ip: IPvAnyAddress | None = None
-    range: IPvAnyNetwork | None = None
+    range: Annotated[Network | None, PlainValidator(_network)] = None
     type: str | None = None
     contains: bool = True  # or, if not, is contained in
 
     def among(self, known: tuple[Scope, ...]) -> tuple[Scope, ...]:
         """Return the scopes that are asked for."""
-        if self.network is not None:
-            return (Scope.IP,)
         named = ",".join(filter(None, (self.scope, self.scopes)))
-        return crowdsec.scopes(named) if named else known
+        asked = crowdsec.scopes(named) if named else known
+        return asked if self.network is None else tuple(scope for scope in asked if scope is Scope.IP)
 
     @property
-    def network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    def network(self) -> Network | None:
         """The network that is asked for; of one address, that alone."""
         return self.range if self.ip is None else ipaddress.ip_network(self.ip)
 

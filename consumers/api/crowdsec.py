@@ -85,15 +85,15 @@ def changes(value: Value, wanted: Wanted, now: datetime) -> tuple[Remedy | None,
     """Return what is new of a value, and what is deleted.
 
     Many clients delete by value alone, so nothing is deleted while anything holds; but where a milder decision follows,
-    those that know values by type must hear that the stricter one is over. They apply `deleted` first, and so do those
-    of Ip but for one: there the milder one alone is told.
+    those that know values by type, or no type but ban, must hear that the stricter one is over. All that know a milder
+    type apply `deleted` first, or delete by type.
     """
     told = [line for line in value.before if wanted.fits(line)]
     line = _strictest(value, wanted)
     if line is None:
         return None, [_remedy(value, one, NO_TIME) for one in told]
-    over = [] if value.scope is Scope.IP else [one for one in told if one.action > line.action]
-    return _remedy(value, line, duration(line.until, now)), [_remedy(value, one, NO_TIME) for one in over]
+    over = [_remedy(value, one, NO_TIME) for one in told if one.action > line.action]
+    return _remedy(value, line, duration(line.until, now)), over
 
 
 def duration(until: datetime, now: datetime) -> str:

@@ -5,7 +5,7 @@ In the header `|` and `\` are escaped, in the extension `=` and `\`; there are n
 
 from datetime import datetime
 
-from consumers.alert import Alert, Case, Severity
+from consumers.alert import Alert, Case, Change, Severity
 from consumers.templates.words import NAME, SENTENCE, clean, name, words
 
 _SEVERITIES = {Severity.INFO: 4, Severity.WARNING: 7, Severity.CRITICAL: 10}
@@ -20,6 +20,7 @@ def render(alert: Alert) -> str:
     extension = {
         **_names(case),
         "start": _ms(case.since),
+        "end": _ms(alert.timestamp) if case.change is Change.RESOLVED else "",
         "rt": _ms(alert.timestamp),
         "act": facts["Done"],
         "reason": clean(case.reason, SENTENCE),

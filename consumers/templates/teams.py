@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from consumers.alert import Alert, Severity
+from consumers.alert import Alert, Change, Severity
 from consumers.templates.words import words
 
 _COLOURS = {Severity.INFO: "accent", Severity.WARNING: "warning", Severity.CRITICAL: "attention"}
@@ -11,7 +11,8 @@ _COLOURS = {Severity.INFO: "accent", Severity.WARNING: "warning", Severity.CRITI
 def render(alert: Alert) -> dict[str, Any]:
     """Return the message's body."""
     said = words(alert)
-    title = _run(said.title, weight="bolder", size="large", color=_COLOURS[alert.data.severity])
+    colour = "good" if alert.data.change is Change.RESOLVED else _COLOURS[alert.data.severity]
+    title = _run(said.title, weight="bolder", size="large", color=colour)
     lines = [
         {"type": "RichTextBlock", "spacing": "small", "inlines": [_run(f"{label}: ", weight="bolder"), _run(text)]}
         for label, text in said.facts

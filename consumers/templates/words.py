@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime
 
-from consumers.alert import BREAKER, Alert, Case, Change, technique_page
+from consumers.alert import BREAKER, Alert, Case, Change, Severity, technique_page
 from detector.decision import Action
 from detector.standing import Standing
 
@@ -21,6 +21,12 @@ _HELD = (
     "nothing new is enforced, in shadow: blocks wait for a person (gamekeeper proposals), who closes the breaker, too"
 )
 _ENFORCED = "what the detector decides is enforced again"
+_WAS = {  # of an episode that is over, by the highest that it reached
+    Severity.INFO: "had asked enough to copy",
+    Severity.WARNING: "was suspected of copying",
+    Severity.CRITICAL: "was copying",
+}
+SENTENCES = ("Why", "In figures", "Why it ended", "Done")  # labels of what takes a whole line
 _DONE = {
     Action.PERTURB: "given coarser answers",
     Action.THROTTLE: "slowed down and given coarser answers",
@@ -40,7 +46,7 @@ class Words:
 def words(alert: Alert) -> Words:
     """Return what an alert says, for people."""
     case = alert.data
-    known = _of_breaker(case) if alert.type.startswith(BREAKER) else _of_client(case)
+    known = (_of_breaker if alert.type.startswith(BREAKER) else _of_client)(alert)
     links = [("Report", case.links.report), ("API", case.links.api)] if case.links else []
     if case.links and case.links.proposal:
         links.insert(0, ("Approve", case.links.proposal))
@@ -49,15 +55,18 @@ def words(alert: Alert) -> Words:
     )
 
 
-def _of_client(case: Case) -> list[tuple[str, str]]:
+def _of_client(alert: Alert) -> list[tuple[str, str]]:
+    case = alert.data
+    over = case.change is Change.RESOLVED
     return [
         ("Client", name(case.client)),
         ("Tenant", clean(case.tenant or "", NAME)),
         ("Model", name(case.model)),
         ("Since", moment(case.since)),
+        ("Ended", moment(alert.timestamp) if over else ""),
         ("How sure", _sure(case)),
         ("Why", clean(case.plain, SENTENCE)),
-        ("In figures", clean(case.reason, SENTENCE)),
+        ("Why it ended" if over else "In figures", clean(case.reason, SENTENCE)),
         ("Learnt so far", _learnt(case)),
         ("Done", _done(case)),
         ("Technique", f"{case.atlas} Extract AI Model (MITRE ATLAS)"),
@@ -65,11 +74,13 @@ def _of_client(case: Case) -> list[tuple[str, str]]:
     ]
 
 
-def _of_breaker(case: Case) -> list[tuple[str, str]]:
+def _of_breaker(alert: Alert) -> list[tuple[str, str]]:
+    case = alert.data
     closed = case.change is Change.RESOLVED
     return [
         ("Model", name(case.model)),
         ("Since", moment(case.since)),
+        ("Ended", moment(alert.timestamp) if closed else ""),
         ("Why", "" if closed else clean(case.plain, SENTENCE)),
         ("In figures", clean(case.reason, SENTENCE)),
         ("Done", _ENFORCED if closed else _HELD),
@@ -111,8 +122,13 @@ def _title(alert: Alert) -> str:
         closed = case.change is Change.RESOLVED
         return f"Resolved: the breaker of {model}" if closed else f"The breaker of {model} is open: too many blocks"
     happened = _HAPPENED.get(alert.type, "concerns")
-    title = f"Resolved: {who} and {model}" if case.change is Change.RESOLVED else f"{who} {happened} {model}"
-    return f"TEST, nothing happened: {title}" if case.test else title
+    if case.change is Change.RESOLVED:
+        title = f"Resolved: {who} {_WAS[case.severity]} {model}"
+    else:
+        title = f"{who} {happened} {model}"
+    if case.test:
+        return f"TEST, nothing happened: {title}"
+    return f"In shadow, nothing is enforced: {title}" if case.shadow else title
 
 
 def _sure(case: Case) -> str:
@@ -131,7 +147,7 @@ def _end(until: datetime) -> str:
 def _done(case: Case) -> str:
     action = Action.parse(case.action)
     if action is Action.ALLOW:
-        return "what was done has ended" if case.change is Change.RESOLVED else "nothing: people are only told"
+        return "nothing is in force any more" if case.change is Change.RESOLVED else "nothing, this only tells you"
     until = "" if case.until is None else f" {_end(case.until)}"
     if case.proposal:
         now = "nothing is enforced" if case.shadow else f"it is {_DONE[action]}"

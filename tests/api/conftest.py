@@ -1,5 +1,6 @@
 """A running api, one for all tests and emptied before each, and whoever asks it."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -62,10 +63,10 @@ class Api:
 
 
 @contextmanager
-def serving(settings: ApiSettings) -> Iterator[str]:
-    """Serve on a thread; yield where."""
+def serving(settings: ApiSettings, *listeners: socket.socket) -> Iterator[str]:
+    """Serve on a thread, on a port of this machine or on what listens elsewhere; yield where."""
     server = uvicorn.Server(uvicorn.Config(app(settings), port=settings.port, log_config=None))
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, args=(list(listeners) or None,))
     thread.start()
     until(lambda: server.started)
     try:

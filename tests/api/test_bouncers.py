@@ -115,7 +115,7 @@ def test_a_value_that_clients_would_misread_is_not_told(api: Api) -> None:
 
 
 def test_a_milder_decision_and_an_end(api: Api) -> None:
-    """Stricter: the new one alone. Milder: the stricter is deleted, but of an address. Nothing left: deleted."""
+    """Stricter: the new one alone. Milder: the stricter is deleted too. Nothing left: deleted."""
     bouncer = api.bouncer()
     stream(bouncer, startup="true")
     api.decide("thief", Action.THROTTLE)
@@ -131,7 +131,7 @@ def test_a_milder_decision_and_an_end(api: Api) -> None:
     assert (new, set(deleted)) == ([], {("thief", "ban"), ("thief", "throttle"), ("thief", "perturb")})
     for action in (Action.BLOCK, Action.THROTTLE):
         api.decide("192.0.2.7", action, scope=Scope.IP)
-    assert told(stream(bouncer, scopes="ip")) == ([("192.0.2.7", "throttle")], [])
+    assert told(stream(bouncer, scopes="ip")) == ([("192.0.2.7", "throttle")], [("192.0.2.7", "ban")])
 
 
 def test_nothing_is_deleted_while_another_model_is_guarded(api: Api) -> None:
@@ -225,6 +225,9 @@ def test_a_query_for_one_value(api: Api) -> None:
         "range=192.0.2.0/24": None,
         "range=192.0.2.0/24&contains=false": ["192.0.2.7"],
         "range=192.0.2.7/32": ["192.0.2.7"],
+        "range=192.0.2.1/24&contains=false": ["192.0.2.7"],
+        "ip=192.0.2.7&scopes=ip,client_id": ["192.0.2.7"],
+        "ip=192.0.2.7&scopes=client_id": None,
         "scope=client_id&value=thief": ["thief"],
         "value=thief": ["thief"],
         "type=throttle": ["thief"],

@@ -26,6 +26,10 @@ def streaming(api: Api) -> Iterator[StreamClient]:
     client.session.close()
 
 
+@pytest.mark.proves(
+    "pycrowdsec",
+    "streaming, it holds what is in force after each verdict, decision, lift and allowance; nothing of a shadow",
+)
 def test_pycrowdsec_streams(api: Api, streaming: StreamClient) -> None:
     """Verdict, stricter, milder, lift, allowlist, shadow: at each step it holds what is in force."""
     assert streaming.get_current_decisions() == {}
@@ -48,6 +52,7 @@ def test_pycrowdsec_streams(api: Api, streaming: StreamClient) -> None:
     assert streaming.get_current_decisions() == {"acme": "ban"}
 
 
+@pytest.mark.proves("pycrowdsec", "its own thread hears of a decision and of its end")
 def test_pycrowdsec_runs_by_itself(api: Api) -> None:
     """Its own thread pulls, and hears of a decision and of its end."""
     secret = keys.add_bouncer_key(api.engine, "pycrowdsec", SAID, PEPPER).secret
@@ -62,6 +67,7 @@ def test_pycrowdsec_runs_by_itself(api: Api) -> None:
         running.terminate()
 
 
+@pytest.mark.proves("pycrowdsec", "a wrong key is refused at its start")
 def test_pycrowdsec_with_a_wrong_key(api: Api) -> None:
     """It says at its start that the key is refused."""
     client = StreamClient("wrong", f"{api.url}/")
@@ -70,6 +76,7 @@ def test_pycrowdsec_with_a_wrong_key(api: Api) -> None:
     client.session.close()
 
 
+@pytest.mark.proves("pycrowdsec", "in query mode it gets the action on an address, IPv4 and IPv6")
 def test_pycrowdsec_asks_for_one_address(api: Api) -> None:
     """It gets the action on an address; of one on which nothing holds it gets null, which is CrowdSec's answer."""
     secret = keys.add_bouncer_key(api.engine, "pycrowdsec", SAID, PEPPER).secret

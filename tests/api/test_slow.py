@@ -29,15 +29,17 @@ def many_files() -> None:
 
 @pytest.mark.usefixtures("many_files")
 def test_half_open_connections(database: str) -> None:
-    """While a thousand have begun to ask and do not go on, a bouncer pulls as ever."""
+    """While a thousand have begun to ask, and go on by a letter at a time or not at all, a bouncer pulls as ever."""
     engine = connect(database)
     secret = keys.add_bouncer_key(engine, "nginx", SAID).secret
     with process(database) as (url, _), ExitStack() as stack:
         place = ("127.0.0.1", httpx.URL(url).port or 0)
-        for number in range(HALF_OPEN):
-            one = stack.enter_context(socket.create_connection(place))
+        half_open = [stack.enter_context(socket.create_connection(place)) for _ in range(HALF_OPEN)]
+        for number, one in enumerate(half_open):
             one.sendall(BEGINNINGS[number % len(BEGINNINGS)].replace(b"KEY", secret.encode()))
         with httpx.Client(base_url=url, headers={"X-Api-Key": secret}, timeout=10) as bouncer:
             for _ in range(3):
+                for one in half_open[::2]:
+                    one.sendall(b"x")
                 assert bouncer.get("/v1/decisions/stream").json() == {"new": [], "deleted": []}
     engine.dispose()

@@ -10,8 +10,11 @@ import httpx
 import pytest
 import yaml
 
+from tests.api.conftest import api, shared
 from tests.clients.debian import unpacked
 from tests.consumers.road import free_port, until
+
+__all__ = ["api", "shared"]  # fixtures of this folder too
 
 PASSWORD = "machine-canary"  # noqa: S105  # made up
 BOUNCER = "bouncer-canary"
@@ -37,20 +40,25 @@ def running(command: list[str], ready: str, log: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def lapi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lapi]:
-    """Return CrowdSec 1.4's local API, without a log processor and without its makers' central API."""
-    folder, port = tmp_path_factory.mktemp("crowdsec"), free_port()
-    root = unpacked("crowdsec", folder)
-    config = _crowdsec(folder, root, port)
-    cscli = [str(root / "usr/bin/cscli"), "-c", str(config)]
+def crowdsec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the root of the unpacked package."""
+    return unpacked("crowdsec", tmp_path_factory.mktemp("crowdsec"))
+
+
+@pytest.fixture
+def lapi(crowdsec: Path, tmp_path: Path) -> Iterator[Lapi]:
+    """Return CrowdSec 1.4's local API, new and empty, without a log processor and without its makers' central API."""
+    port = free_port()
+    config = _crowdsec(tmp_path, crowdsec, port)
+    cscli = [str(crowdsec / "usr/bin/cscli"), "-c", str(config)]
     for command in (
-        ["machines", "add", "gamekeeper", "--password", PASSWORD, "-f", str(folder / "machine.yaml")],
+        ["machines", "add", "gamekeeper", "--password", PASSWORD, "-f", str(tmp_path / "machine.yaml")],
         ["bouncers", "add", "b", "-k", BOUNCER],
     ):
         subprocess.run([*cscli, *command], check=True, capture_output=True)
-    command = [str(root / "usr/bin/crowdsec"), "-c", str(config), "-no-cs", "-no-capi"]
+    command = [str(crowdsec / "usr/bin/crowdsec"), "-c", str(config), "-no-cs", "-no-capi"]
     url = f"http://127.0.0.1:{port}"
-    with running(command, f"{url}/health", folder / "log"):
+    with running(command, f"{url}/health", tmp_path / "log"):
         yield Lapi(url)
 
 

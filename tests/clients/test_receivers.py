@@ -45,6 +45,9 @@ def enforced(lapi: Lapi) -> set[tuple[str, str, str]]:
     return {(one["value"], one["type"], one["origin"]) for one in told["new"] or ()}
 
 
+@pytest.mark.proves(
+    "CrowdSec", "a pushed decision replaces ours on that value and model alone; shadow, a lift and a test leave nothing"
+)
 def test_crowdsec_enforces_what_is_decided(lapi: Lapi) -> None:
     """A new decision replaces the old one on that value and model alone; shadow, a lift and a test leave nothing."""
     endpoint = Endpoint("crowdsec", "lapi", lapi.url, PASSWORD, user="gamekeeper")
@@ -61,6 +64,7 @@ def test_crowdsec_enforces_what_is_decided(lapi: Lapi) -> None:
     assert enforced(lapi) == set()
 
 
+@pytest.mark.proves("CrowdSec", "pushed values come through as they are; a block for good is one that it holds")
 def test_crowdsec_holds_odd_values_addresses_and_for_good(lapi: Lapi) -> None:
     """Values come through as they are, whatever is in them; an end in the year 9999 is a duration that Go knows."""
     endpoint = Endpoint("crowdsec", "lapi", lapi.url, PASSWORD, user="gamekeeper")
@@ -72,6 +76,7 @@ def test_crowdsec_holds_odd_values_addresses_and_for_good(lapi: Lapi) -> None:
     assert enforced(lapi) == set()
 
 
+@pytest.mark.proves("CrowdSec", "a wrong password is said in the delivery, without it")
 def test_crowdsec_says_when_a_password_is_wrong(lapi: Lapi) -> None:
     """The reason is in the delivery, without the password."""
     endpoint = Endpoint("crowdsec", "lapi", lapi.url, PASSWORD, user="gamekeeper")
@@ -79,6 +84,9 @@ def test_crowdsec_says_when_a_password_is_wrong(lapi: Lapi) -> None:
     assert outcome == Retry("CrowdSec refuses the machine's login: 401")
 
 
+@pytest.mark.proves(
+    "Alertmanager", "one alert an episode, from warning to critical to its end; hostile names are taken"
+)
 def test_alertmanager_has_one_alert_an_episode(alertmanager: str) -> None:
     """It opens as a warning, rises to critical alone, and ends; hostile names are taken; nothing is refused."""
     endpoint = Endpoint("alertmanager", "am", f"{alertmanager}/api/v2/alerts", private=True)

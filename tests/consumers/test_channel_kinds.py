@@ -59,6 +59,7 @@ def test_topic_keeps_key_and_tombstone(kafka: str, topics_prefix: str) -> None:
     ]
 
 
+@pytest.mark.proves("standardwebhooks", "it verifies an alert as it arrives, byte for byte")
 def test_a_webhook_is_signed() -> None:
     """The receiver's own library accepts what arrives, byte for byte, and the id is the delivery's."""
     with listening(204) as endpoint:
@@ -84,6 +85,7 @@ def test_push_shows_its_token() -> None:
     assert (headers["Authorization"], body) == (f"Bearer {TOKEN}", b'{"id":1}')
 
 
+@pytest.mark.proves("standardwebhooks", "it verifies a pushed decision")
 def test_push_is_signed_with_a_signing_secret() -> None:
     """Somebody else's gateway can check a signature in place of a token."""
     with listening(200) as endpoint:
