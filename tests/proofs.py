@@ -20,9 +20,13 @@ HEADING = "## What was proven\n"  # the rest of the document is made from here o
 CLIENTS = {  # and where the tests get it from
     "@crowdsec/nodejs-bouncer": "npm",
     "Alertmanager": "Debian",
+    "Caddy": "Debian",
     "CrowdSec": "Debian",
     "crowdsec-custom-bouncer": "Debian",
     "crowdsec-firewall-bouncer": "Debian",
+    "Envoy": "PyPI",
+    "HAProxy": "Debian",
+    "nginx": "Debian",
     "pycrowdsec": "PyPI",
     "standardwebhooks": "PyPI",
     "py-ocsf-models": "PyPI",
@@ -76,7 +80,7 @@ def _of(file: Path) -> Iterator[Proof]:
         ast.unparse(node.value) for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign) and node.value
     ]
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
             marks = [ast.unparse(one) for one in node.decorator_list]
             command = next(
                 (run for mark, run in COMMANDS.items() if f"pytest.mark.{mark}" in marks + whole), "make test"
@@ -86,7 +90,7 @@ def _of(file: Path) -> Iterator[Proof]:
                 yield Proof(client, what, test, command)
 
 
-def _said(test: ast.FunctionDef) -> Iterator[tuple[str, str]]:
+def _said(test: ast.FunctionDef | ast.ClassDef) -> Iterator[tuple[str, str]]:
     for one in test.decorator_list:
         if isinstance(one, ast.Call) and ast.unparse(one.func) == f"pytest.mark.{MARK}":
             client, what = map(ast.literal_eval, one.args)

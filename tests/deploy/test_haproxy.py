@@ -84,10 +84,15 @@ def front(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             yield Front(url, behind, "x-client-id", "{}")
 
 
+@pytest.mark.proves(
+    "HAProxy",
+    "with deploy/haproxy: a block is 403 and reaches no model, a throttle 429 with Retry-After, forged headers are dropped",
+)
 class TestHaproxy(Promises):
     """What HAProxy keeps."""
 
 
+@pytest.mark.proves("HAProxy", "its map follows decisions: blocked, lifted, over, on the allowlist")
 def test_decisions_come_and_go(program: Program, tmp_path: Path) -> None:
     """A block holds until it is lifted, is over, or the allowlist says otherwise; odd names are names."""
     odd = 'a;b \\c"é'
@@ -110,6 +115,7 @@ def test_decisions_come_and_go(program: Program, tmp_path: Path) -> None:
             assert front.ask(odd).status_code == 403
 
 
+@pytest.mark.proves("HAProxy", "started again it is given everything in force")
 def test_a_restart_is_noticed(program: Program, tmp_path: Path) -> None:
     """The map of a HAProxy that has started again is filled again, once."""
     asked: list[str] = []

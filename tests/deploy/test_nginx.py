@@ -55,5 +55,10 @@ def alone(program: Path, tmp_path: Path) -> Iterator[Front]:
         yield proxy
 
 
+@pytest.mark.proves(
+    "nginx",
+    "with deploy/nginx: a block is 403 and reaches no model, a throttle 429 with Retry-After, forged headers are dropped",
+)
+@pytest.mark.proves("nginx", "an unknown key is 401, and while the api is away queries pass")
 class TestNginx(Checked):
     """What nginx keeps."""
