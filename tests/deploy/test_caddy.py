@@ -49,9 +49,9 @@ def alone(program: Path, tmp_path: Path) -> Iterator[Front]:
 
 
 @pytest.mark.proves(
-    "Caddy",
-    "with deploy/caddy: a block is 403 and reaches no model, a throttle 429 with Retry-After, forged headers are dropped",
+    "Caddy", "with deploy/caddy a blocked query is 403 and reaches no model; forged headers are dropped"
 )
+@pytest.mark.proves("Caddy", "with deploy/caddy a throttled client gets 429 with Retry-After")
 @pytest.mark.proves("Caddy", "an unknown key is 401, and while the api is away queries pass")
 class TestCaddy(Checked):
     """What Caddy keeps."""

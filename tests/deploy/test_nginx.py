@@ -56,9 +56,9 @@ def alone(program: Path, tmp_path: Path) -> Iterator[Front]:
 
 
 @pytest.mark.proves(
-    "nginx",
-    "with deploy/nginx: a block is 403 and reaches no model, a throttle 429 with Retry-After, forged headers are dropped",
+    "nginx", "with deploy/nginx a blocked query is 403 and reaches no model; forged headers are dropped"
 )
+@pytest.mark.proves("nginx", "with deploy/nginx a throttled client gets 429 with Retry-After")
 @pytest.mark.proves("nginx", "an unknown key is 401, and while the api is away queries pass")
 class TestNginx(Checked):
     """What nginx keeps."""
