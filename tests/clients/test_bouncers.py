@@ -30,18 +30,16 @@ INSIDE = ("127.0.0.1", 8080)  # in a network of its own every port is free
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 1, (sys.argv[3], 0))"
 
 
-def configured(api: Api, folder: Path, url: str, **other: Any) -> Path:
-    """Write a bouncer's configuration: it pulls each second, and says on stdout what it does."""
+def configured(api: Api, folder: Path, shown: str, url: str, **other: Any) -> Path:
+    """Write a bouncer's configuration as deploy/crowdsec shows it, at other places; it pulls each second."""
     told = {
         "api_url": f"{url}/",
         "api_key": keys.add_bouncer_key(api.engine, "bouncer", SAID, PEPPER).secret,
         "update_frequency": "1s",
-        "daemonize": False,
-        "log_mode": "stdout",
         "prometheus": {"enabled": False},
     }
     file = folder / "config.yaml"
-    file.write_text(yaml.safe_dump(told | other))
+    file.write_text(yaml.safe_dump(yaml.safe_load((ROOT / "deploy/crowdsec" / shown).read_text()) | told | other))
     return file
 
 
@@ -54,7 +52,7 @@ def heard(api: Api, tmp_path: Path) -> Iterator[Path]:
     script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$1" "$2" "$5" >> {heard}\n')
     script.chmod(0o755)
     asked = {"scopes": ["client_id", "tenant"], "cache_retention_duration": "10s", "piddir": str(tmp_path)}
-    config = configured(api, tmp_path, api.url, bin_path=str(script), **asked)
+    config = configured(api, tmp_path, "custom-bouncer.yaml", api.url, bin_path=str(script), **asked)
     with (tmp_path / "log").open("wb") as log, subprocess.Popen([program, "-c", config], stdout=log, stderr=log) as run:
         yield heard
         run.terminate()
@@ -126,10 +124,8 @@ def apart(program: list[str], log: Path) -> Iterator[tuple[int, socket.socket]]:
 def wall(api: Api, tmp_path: Path) -> Iterator[Wall]:
     """Run the firewall bouncer. Of the api only a socket is in its network; what answers there are our threads."""
     program = unpacked(FIREWALL, tmp_path) / "usr/bin" / FIREWALL
-    rules = {"mode": "nftables", "deny_action": "DROP", "supported_decisions_types": ["ban"]}
-    tables = {ip: {"enabled": True, "table": f"crowdsec{ip}", "chain": f"chain{ip}"} for ip in ("ipv4", "ipv6")}
-    sets = {"blacklists_ipv4": "blacklist4", "blacklists_ipv6": "blacklist6", "pid_dir": str(tmp_path)}
-    config = configured(api, tmp_path, f"http://{INSIDE[0]}:{INSIDE[1]}", **rules, **sets, nftables=tables)
+    url = f"http://{INSIDE[0]}:{INSIDE[1]}"
+    config = configured(api, tmp_path, "firewall-bouncer.yaml", url, pid_dir=str(tmp_path))
     settings = ApiSettings(api.database, key_pepper=PEPPER)
     with (
         apart([str(program), "-c", str(config)], tmp_path / "log") as (process, listener),

@@ -48,9 +48,7 @@ def alone(program: Path, tmp_path: Path) -> Iterator[Front]:
         yield proxy
 
 
-@pytest.mark.proves(
-    "Caddy", "with deploy/caddy a blocked query is 403 and reaches no model; forged headers are dropped"
-)
+@pytest.mark.proves("Caddy", "with deploy/caddy a block is 403 and reaches no model; forged headers are dropped")
 @pytest.mark.proves("Caddy", "with deploy/caddy a throttled client gets 429 with Retry-After")
 @pytest.mark.proves("Caddy", "an unknown key is 401, and while the api is away queries pass")
 class TestCaddy(Checked):

@@ -50,9 +50,7 @@ def alone(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Front]:
         yield proxy
 
 
-@pytest.mark.proves(
-    "Envoy", "with deploy/envoy a blocked query is 403 and reaches no model; forged headers are dropped"
-)
+@pytest.mark.proves("Envoy", "with deploy/envoy a block is 403 and reaches no model; forged headers are dropped")
 @pytest.mark.proves("Envoy", "with deploy/envoy a throttled client gets 429 with Retry-After")
 @pytest.mark.proves("Envoy", "an unknown key is 401, and while the api is away queries pass")
 class TestEnvoy(Checked):

@@ -84,9 +84,7 @@ def front(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             yield Front(url, behind, "x-client-id", "{}")
 
 
-@pytest.mark.proves(
-    "HAProxy", "with deploy/haproxy a blocked query is 403 and reaches no model; forged headers are dropped"
-)
+@pytest.mark.proves("HAProxy", "with deploy/haproxy a block is 403 and reaches no model; forged headers are dropped")
 @pytest.mark.proves("HAProxy", "with deploy/haproxy a throttled client gets 429 with Retry-After")
 class TestHaproxy(Promises):
     """What HAProxy keeps."""

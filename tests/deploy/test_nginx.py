@@ -55,9 +55,7 @@ def alone(program: Path, tmp_path: Path) -> Iterator[Front]:
         yield proxy
 
 
-@pytest.mark.proves(
-    "nginx", "with deploy/nginx a blocked query is 403 and reaches no model; forged headers are dropped"
-)
+@pytest.mark.proves("nginx", "with deploy/nginx a block is 403 and reaches no model; forged headers are dropped")
 @pytest.mark.proves("nginx", "with deploy/nginx a throttled client gets 429 with Retry-After")
 @pytest.mark.proves("nginx", "an unknown key is 401, and while the api is away queries pass")
 class TestNginx(Checked):
