@@ -1,7 +1,8 @@
 """The benchmark: thieves one after the other, each of whom asks by every way until it is refused.
 
 A verdict that confirms a thief is written by the checkpoint that `detect` writes; the clock starts when that has
-committed. From then on `deliver`, Kafka, the api and whoever enforces are the real ones, as processes.
+committed. From then on `deliver`, Kafka, the api and whoever enforces are the real ones, as processes. Where only
+addresses are known, a block of the thief's address is written right after the verdict.
 """
 
 import argparse
@@ -14,10 +15,11 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.enforcement.routes import ROUTES
-from benchmarks.enforcement.world import READY_SECONDS, Way, World, built
+from benchmarks.enforcement.world import READY_SECONDS, SAID, Way, World, address, built
 from benchmarks.servers import standing
-from consumers.store import checkpoint
+from consumers.store import checkpoint, people
 from consumers.store.facts import Channels, Checkpoint, Claim
+from detector.decision import ANY_MODEL, Action, Scope
 from detector.standing import Standing
 from tests.consumers.road import until
 from tests.deploy.front import model
@@ -45,7 +47,7 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
         pushes = {name: way.push for name, way in ways.items() if way.push}
         world.start_deliver(pushes)
         world.supervisor.wait_ready(READY_SECONDS, lambda _: None)
-        until(lambda: all(way.status(world.secrets[clients[-1]]) not in {0, UNKNOWN, REFUSED} for way in ways.values()))
+        until(lambda: all(_status(world, way, clients[-1]) not in {0, UNKNOWN, REFUSED} for way in ways.values()))
         channels = Channels(decisions=("topic", *(f"push:{name}" for name in pushes)))
         delays = [_delays(world, ways, client, channels) for client in clients]
     rows = [_row(name, [one[name] for one in delays if name in one], len(clients)) for name in ways]
@@ -67,7 +69,7 @@ def _delays(world: World, ways: Mapping[str, Way], client: str, channels: Channe
 
     def ask(name: str) -> None:
         while time.monotonic() < end:
-            if ways[name].status(world.secrets[client]) == REFUSED:
+            if _status(world, ways[name], client) == REFUSED:
                 refused[name] = time.monotonic()
                 return
             time.sleep(EVERY)
@@ -76,9 +78,21 @@ def _delays(world: World, ways: Mapping[str, Way], client: str, channels: Channe
     for thread in threads:
         thread.start()
     written = _confirm(world, client, channels)
+    if any(way.addresses for way in ways.values()):
+        _block_address(world, client, channels)
     for thread in threads:
         thread.join()
     return {name: at - written for name, at in refused.items()}
+
+
+def _status(world: World, way: Way, client: str) -> int:
+    return way.status(client, world.secrets[client])
+
+
+def _block_address(world: World, client: str, channels: Channels) -> None:
+    """Do what somebody does, by a script perhaps, whose bouncer knows addresses alone."""
+    order = people.Order(Scope.IP, address(client), ANY_MODEL, Action.BLOCK, seconds=3_600, why=SAID.why, who=SAID.who)
+    people.decide(world.engine, order, channels)
 
 
 def _confirm(world: World, client: str, channels: Channels) -> float:

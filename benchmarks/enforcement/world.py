@@ -28,16 +28,18 @@ SAID: Final = Said("benchmark", "enforcement")
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Where queries are asked that a decision comes to by this way; `push` is where `deliver` is to push it, if so."""
+    """Where queries are asked that a decision comes to by this way."""
 
     url: str
-    push: str = ""
+    push: str = ""  # where `deliver` is to push it, if so
+    addresses: bool = False  # decisions on addresses are all that it takes
 
-    def status(self, secret: str) -> int:
+    def status(self, client: str, secret: str) -> int:
         """Ask one query, which is no question to the model, and return the answer's status."""
+        headers = {"X-API-Key": secret, "X-Address": address(client), "Content-Type": "application/json"}
         link = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
         try:
-            link.request("POST", QUERY, b"{}", {"X-API-Key": secret, "Content-Type": "application/json"})
+            link.request("POST", QUERY, b"{}", headers)
             answer = link.getresponse()
             answer.read()  # who hangs up before the end disturbs others
         except OSError:  # it does not listen yet
@@ -45,6 +47,12 @@ class Way:
         finally:
             link.close()
         return answer.status
+
+
+def address(client: str) -> str:
+    """Return where a client asks from (RFC 2544's addresses for benchmarks)."""
+    number = int(client.rpartition("-")[2])
+    return f"198.18.{number // 256}.{number % 256}"
 
 
 @dataclass(slots=True)

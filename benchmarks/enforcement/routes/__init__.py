@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TypeAlias
 
-from benchmarks.enforcement.routes import envoy, nginx, push, topic
+from benchmarks.enforcement.routes import envoy, nginx, node, push, topic
 from benchmarks.enforcement.world import Way, World
 
 Route: TypeAlias = Callable[[World], AbstractContextManager[Way]]
@@ -14,4 +14,5 @@ ROUTES: Mapping[str, Route] = {
     "push": push.route,
     "envoy": envoy.route,
     "nginx": nginx.route,
+    "node": node.route,
 }
