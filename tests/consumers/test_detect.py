@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 from kafka.admin import KafkaAdminClient
 from kafka.structs import TopicPartition
 
@@ -102,6 +103,7 @@ def test_from_record_to_verdict(road: Road, plane: Population) -> None:
     assert road.one("SELECT count(*) FROM deliveries") >= 3
 
 
+@pytest.mark.slow  # the short chaos kills, too
 def test_killed_in_mid_stream(road: Road, plane: Population) -> None:
     """Kill -9 at two points of the stream: the next one goes on, nothing is lost and nothing comes twice."""
     streams = crowd()
@@ -137,6 +139,7 @@ def test_another_owner_fences(road: Road, plane: Population) -> None:
     assert sorted(road.rows("SELECT epoch FROM offsets")) > [(epoch,) for epoch in sorted(epochs)]
 
 
+@pytest.mark.slow  # the short chaos sends to sleep, too
 def test_a_sleeper_writes_nothing(road: Road, plane: Population) -> None:
     """A process that sleeps past its session loses its partitions; when it wakes, nothing is written twice."""
     streams = crowd()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import pytest
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 from kafka.partitioner.default import murmur2
@@ -57,6 +58,7 @@ def test_a_past_that_was_not_read(road: Road, plane: Population) -> None:
     assert road.one("SELECT count(DISTINCT partition) FROM offsets WHERE next > 0") > BEFORE
 
 
+@pytest.mark.slow  # half a minute; the other test of growth is in `make test`
 def test_a_producer_that_learns_late(road: Road, plane: Population) -> None:
     """A producer that goes on writing to the old partitions for a while gets its clients judged in order, too."""
     streams = crowd(honest=4, thieves=4)

@@ -157,7 +157,9 @@ def test_an_own_model_is_served_beside_it_in_one_line(up: Up, tmp_path: Path) ->
     assert gateway.wait(20) == 0
 
 
-@pytest.mark.parametrize("name", [*OURS, "kafka", "postgres"])
+@pytest.mark.parametrize(
+    "name", ["detect", *(pytest.param(other, marks=pytest.mark.slow) for other in (*OURS[1:], "kafka", "postgres"))]
+)
 def test_a_killed_process_comes_back_and_no_record_is_lost_or_read_twice(up: Up, name: str) -> None:
     """After kill -9 it is started again, all are well, queries are answered, and what was written was read once."""
     ask(up, 20)

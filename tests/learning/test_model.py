@@ -58,6 +58,7 @@ def highest(population: Population, lives: dict[str, world.Images]) -> dict[str,
     return {line.client: line.highest_standing for line in detector.clients()}
 
 
+@pytest.mark.slow  # a whole little world; the quick arena holds the same
 def test_thieves_are_blocked_and_honest_clients_are_not() -> None:
     """With true answers the ceilings are no higher where it matters, and nobody honest pays for it.
 

@@ -48,6 +48,7 @@ DATABASE, HOOK, PUSH, LIMITS, PEPPER, MODEL, TOKEN, STRANGER = (
     canary(name) for name in ("database", "hook", "push", "limits", "pepper", "model", "token", "stranger")
 )
 GATEWAY = canary("gateway-secret-of-32-characters")
+LINKS = canary("secret-of-links-of-32-characters")
 SIGNING = base64.b64encode(canary("signing").encode()).decode()
 MARKS = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 PLANTED = {
@@ -62,6 +63,7 @@ PLANTED = {
     "GAMEKEEPER_MODEL_KEY": MODEL,
     "GAMEKEEPER_KEY_PEPPER": PEPPER,
     "GAMEKEEPER_MARKS_KEY": MARKS,
+    "GAMEKEEPER_LINK_SECRET": LINKS,
 }
 
 
@@ -136,6 +138,7 @@ def installation(guarded: Guarded, database: str, topics_prefix: str, tmp_path: 
             "GAMEKEEPER_MODEL_KEY": MODEL,
             "GAMEKEEPER_KEY_PEPPER": PEPPER,
             "GAMEKEEPER_MARKS_KEY": MARKS,
+            "GAMEKEEPER_LINK_SECRET": LINKS,
             "GAMEKEEPER_LOG_LEVEL": "debug",
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
