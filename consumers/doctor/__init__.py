@@ -9,7 +9,7 @@ from consumers.doctor.finding import Check, Finding, Patient, State, fail, warn
 from consumers.kafka import KafkaError
 
 CHECKS: Mapping[str, Check] = {
-    "kafka": Check(brokers.look, "check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"),
+    "kafka": Check(brokers.look, brokers.DO),
     "topics": Check(topics.look, "see what the broker's log says", ("kafka",)),
     "schema": Check(schema.look, "check DATABASE_URL and that the server runs"),
     "offsets": Check(offsets.look, "see what the broker's log says", ("kafka", "topics", "schema")),

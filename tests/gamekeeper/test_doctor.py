@@ -129,11 +129,20 @@ def test_kafka_away_and_an_endpoint_that_nobody_serves(monkeypatch: pytest.Monke
     monkeypatch.setenv("GAMEKEEPER_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     monkeypatch.setenv("GAMEKEEPER_PUSH", f"edge=http://{NOBODY}/")
     found = asked(1)
-    assert found["kafka", "kafka"][0] == "fail"
+    assert found["kafka", NOBODY][0] == "fail"
     assert found["topics", "topics"] == ("warn", "not looked at")
     assert found["schema", "schema"][0] == "ok"
     assert "private" in found["channels", "webhook:ops"][1]
     assert "refused" in found["channels", "push:edge"][1].lower()
+
+
+@pytest.mark.usefixtures("engine")
+def test_one_broker_of_two_is_away(kafka: str, topics_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on with the other, and a person should know."""
+    topics.ensure(kafka, 2, topics_prefix)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", f"{NOBODY},{kafka}")
+    found = asked(0)
+    assert (found["kafka", NOBODY][0], found["kafka", kafka]) == ("warn", ("ok", "lets us in"))
 
 
 def test_an_old_schema_fails(engine: Engine) -> None:
