@@ -108,6 +108,22 @@ def test_what_is_wrong_is_said(engine: Engine, kafka: str, topics_prefix: str) -
     assert found["populations", "digits"][0] == "warn"
 
 
+def test_how_far_it_is_read(engine: Engine, kafka: str, topics_prefix: str) -> None:
+    """Past the end of the topic something was lost; at the end nothing waits."""
+    topics.ensure(kafka, 2, topics_prefix)
+    topic = Topics(topics_prefix).predictions
+    life = find(kafka, topic)
+    assert life is not None
+    read(engine, topic, life.id, 0)
+    assert asked(1)["offsets", "offsets"] == ("fail", "past the end of the topic: partitions 0, 1")
+    with KafkaProducer(bootstrap_servers=kafka) as producer:
+        for number in range(2):
+            producer.send(topic, b"{}", partition=number)
+    found = asked(0)
+    assert found["offsets", "offsets"] == ("ok", "all 2 partitions have been read")
+    assert found["offsets", "lag"] == ("ok", "nothing waits")
+
+
 def test_populations_have_an_age_and_a_size(engine: Engine) -> None:
     """An old one is told of with its age; without topics nothing says how far they were read."""
     population(engine, "p1")
