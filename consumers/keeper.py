@@ -81,7 +81,8 @@ class Keeper:
 
     def _poll(self, seconds: float) -> list[tuple[int, list[RawRecord]]]:
         try:
-            return self._source.poll(seconds)
+            with metrics.FETCH.time():
+                return self._source.poll(seconds)
         except KafkaError as error:
             self._health.fault("kafka", type(error).__name__)
             log.warning("polling failed", error=repr(error))
@@ -99,7 +100,7 @@ class Keeper:
             self._waiting.pop(number, None)
             self._tries.pop(number, None)
             self._doubts.pop(number, None)
-            metrics.LAG.labels(str(number)).set(0)
+            _report_lag(number, 0, 0.0)
 
     def _claim_due(self) -> None:
         due = [number for number, when in self._waiting.items() if when <= time.monotonic()]
@@ -247,6 +248,7 @@ class Keeper:
         metrics.PARTITIONS.set(len(self._held))
         metrics.WAITING.set(len(self._waiting))
         metrics.CLIENTS.set(sum(partition.detector.size for partition in self._held.values()))
+        metrics.CLIENTS_BYTES.set(sum(partition.detector.slots_bytes for partition in self._held.values()))
         metrics.MIRROR_FAILURES.set(self._source.mirror_failures)
         try:
             ends = self._source.ends(list(self._held) or [0])
@@ -256,7 +258,9 @@ class Keeper:
             return
         self._health.fine("kafka")
         for number, partition in self._held.items():
-            metrics.LAG.labels(str(number)).set(max(ends.get(number, 0) - partition.saved, 0))
+            waiting = max(ends.get(number, 0) - partition.saved, 0)
+            age = max(time.time() - partition.saved_written / 1e6, 0.0)
+            _report_lag(number, waiting, age if waiting else 0.0)
 
 
 def _after(records: list[RawRecord], next_offset: int) -> list[RawRecord]:
@@ -265,6 +269,11 @@ def _after(records: list[RawRecord], next_offset: int) -> list[RawRecord]:
         return records
     log.error("offsets ran back: the broker has lost records that were read", offset=records[0].place, next=next_offset)
     return [record for record in records if record.place >= next_offset]
+
+
+def _report_lag(number: int, records: int, seconds: float) -> None:
+    metrics.LAG.labels(str(number)).set(records)
+    metrics.LAG_SECONDS.labels(str(number)).set(seconds)
 
 
 def _report(number: int, written: Pending) -> None:

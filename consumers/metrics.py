@@ -13,14 +13,28 @@ SCORED = Counter("gamekeeper_queries_scored", "Predictions that entered a client
 UNREADABLE = Counter("gamekeeper_unreadable", "Predictions set aside because they could not be read")
 POISONED = Counter("gamekeeper_poisoned", "Predictions set aside because the detector failed at them")
 VERDICTS = Counter("gamekeeper_verdicts", "Verdicts written", ["standing"])
-CHECKPOINT_SECONDS = Histogram("gamekeeper_checkpoint_seconds", "Time of one checkpoint's transaction")
+STAGE_SECONDS = Histogram(
+    "gamekeeper_stage_seconds",
+    "Time that detect spends in a stage, once a poll and model; fetch includes the wait for records",
+    ["stage"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+)
+FETCH, DECODE, RESTORE, ASSESS, CHECKPOINT = (
+    STAGE_SECONDS.labels(stage) for stage in ("fetch", "decode", "restore", "assess", "checkpoint")
+)
 RECOVERIES = Counter("gamekeeper_recoveries", "Partitions claimed again after a failure")
 LOST = Counter("gamekeeper_records_lost", "Records that retention removed before they were read")
 LAG = Gauge("gamekeeper_lag_records", "Records written and not yet in a checkpoint", ["partition"])
+LAG_SECONDS = Gauge(
+    "gamekeeper_lag_seconds",
+    "Age of the newest record in a checkpoint, by the broker's time; 0 where none waits",
+    ["partition"],
+)
 PARTITIONS = Gauge("gamekeeper_partitions", "Partitions owned")
 UNKNOWN = Counter("gamekeeper_sections_unknown", "Parts of clients' memory of another version, begun anew")
 WAITING = Gauge("gamekeeper_partitions_waiting", "Partitions that are ours and not yet read: added, or after a failure")
-CLIENTS = Gauge("gamekeeper_clients", "Clients held in memory")
+CLIENTS = Gauge("gamekeeper_clients", "Clients held in memory, once for each model")
+CLIENTS_BYTES = Gauge("gamekeeper_clients_bytes", "Memory of the slots that hold clients, those set aside too")
 MIRROR_FAILURES = Gauge("gamekeeper_mirror_failures", "Commits to the consumer group that failed (lag tools only)")
 DELIVERIES = Counter("gamekeeper_deliveries", "Deliveries tried", ["channel", "outcome"])
 UNDELIVERED = Gauge(

@@ -4,6 +4,7 @@ A step only adds to memory; `save` writes everything at once. Whatever fails in 
 dropped and made again from what Postgres holds: memory is never ahead of it for longer than one checkpoint.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -79,6 +80,8 @@ class Partition:
         self.claim = claim
         self.next = start
         self.saved = start
+        self._written = time.time_ns() // 1_000  # µs, the broker's time of the newest record; not known yet: older
+        self.saved_written = self._written  # the same, of the newest in a checkpoint
         self._whole = start  # up to here Postgres holds snapshots of everybody
         # checkpoints and predictions since then; a place without any snapshot gets one at once
         self._since = SNAPSHOT_CHECKPOINTS if claim.next is None else 0, 0
@@ -92,16 +95,20 @@ class Partition:
 
     def take(self, records: Sequence[RawRecord], doubt: Doubt | None) -> None:
         """Read records that follow on what was read before. Raises SQLAlchemyError, or Poisoned: then drop this."""
-        decoded = wire.decode(records, self._shapes)
+        with metrics.DECODE.time():
+            decoded = wire.decode(records, self._shapes)
         self.pending.unreadable.extend(decoded.unreadable)
         self.pending.marks.extend(self._terms.keep_marks(records, {one.place for one in decoded.unreadable}))
         for queries in decoded.queries:
-            self._meet(queries)
-            if doubt is None or not doubt.covers(queries):
-                self._assess(queries)
-            else:
-                self._assess_each(queries, doubt, records)
+            with metrics.RESTORE.time():
+                self._meet(queries)
+            with metrics.ASSESS.time():
+                if doubt is None or not doubt.covers(queries):
+                    self._assess(queries)
+                else:
+                    self._assess_each(queries, doubt, records)
         self.next = records[-1].place + 1
+        self._written = records[-1].broker_time or self._written
 
     def save(self, wanted: Mapping[str, str], keep: int, leaving: bool = False) -> Pending:
         """Write a checkpoint, if there is anything to write, and return what is now in Postgres.
@@ -120,10 +127,11 @@ class Partition:
         if not (self.pending.read or self.pending.gap or heard or adopted or turned or behind):
             return self.pending
         arriving = [self._terms.population(version) for version in adopted.values()]
-        with metrics.CHECKPOINT_SECONDS.time():
+        with metrics.CHECKPOINT.time():
             made = self._checkpoint(heard, tuple(adopted.values()), whole)
             checkpoint.save(self._terms.engine, self.claim, replace(made, turned=turned))
-        written, self.pending, self.saved = self.pending, Pending(), self.next
+        written, self.pending = self.pending, Pending()
+        self.saved, self.saved_written = self.next, self._written
         if whole:
             self._let_go(arriving, keep)
         if turned is not None:

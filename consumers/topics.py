@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from consumers.kafka import Made, make_topics
+from consumers.kafka import Made, describe, make_topics
 from detector.brokers import Brokers
 from detector.topics import Topics
 
@@ -35,11 +35,22 @@ class TopicState:
 
 def ensure(broker: Brokers | str, partitions: int = 8, prefix: str = "") -> list[TopicState]:
     """Create the topics that do not exist and say how all of them are. Raises KafkaError."""
-    topics = Topics(prefix)
-    wanted = {topics.predictions: (partitions, PREDICTIONS)}
-    for table in (topics.decisions, topics.keys, topics.gateway_status):
-        wanted[table] = (1, TABLE)  # one partition: small, and all of it in order
+    wanted = _wanted(partitions, prefix)
     return [_state(made, *wanted[made.name]) for made in make_topics(broker, wanted)]
+
+
+def look(broker: Brokers | str, partitions: int = 8, prefix: str = "") -> dict[str, TopicState | None]:
+    """Say how all topics are by name, None for those that are missing; make none. Raises KafkaError."""
+    wanted = _wanted(partitions, prefix)
+    found = {made.name: _state(made, *wanted[made.name]) for made in describe(broker, wanted)}
+    return {name: found.get(name) for name in wanted}
+
+
+def _wanted(partitions: int, prefix: str) -> dict[str, tuple[int, dict[str, str]]]:
+    topics = Topics(prefix)
+    tables = (topics.decisions, topics.keys, topics.gateway_status)
+    # one partition each: small, and all of it in order
+    return {topics.predictions: (partitions, PREDICTIONS)} | dict.fromkeys(tables, (1, TABLE))
 
 
 def _state(made: Made, partitions: int, settings: dict[str, str]) -> TopicState:

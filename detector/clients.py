@@ -122,6 +122,12 @@ class Table:
         """The columns that no upgrade loses."""
         return self.columns["head"]
 
+    @property
+    def slots_bytes(self) -> int:
+        """Memory of all slots. The signals' views of the evidence own none."""
+        held = [column for columns in self.columns.values() for column in columns.values() if column.base is None]
+        return sum(column.nbytes for column in (*held, *self.evidence.values()))
+
     def __len__(self) -> int:
         return len(self.slots)
 

@@ -50,6 +50,11 @@ class Detector:
         """Clients in memory, counted once for each model."""
         return sum(len(post.table) for post in self._posts.values())
 
+    @property
+    def slots_bytes(self) -> int:
+        """Memory of the slots that hold clients, those set aside too."""
+        return sum(post.table.slots_bytes for post in self._posts.values())
+
     def strangers(self, queries: Queries) -> list[str]:
         """Return the clients of the batch that are not in memory: their snapshots, if any, come first."""
         slots = self._post(queries.model).table.slots

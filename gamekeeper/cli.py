@@ -10,6 +10,7 @@ import typer
 from gamekeeper.commands import (
     channels,
     deliveries,
+    doctor,
     keeping,
     keys,
     learning,
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
-for group in (system, processes, learning, people, keeping):
+for group in (system, processes, learning, people, keeping, doctor):
     group.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(channels.app, name="channels")

@@ -120,6 +120,15 @@ def ask(request: Request, *, private: bool, read: int = 0) -> Answer | Gone | Re
         return Retry(f"no answer: {type(error).__name__}")
 
 
+def knock(url: str, *, private: bool) -> None:
+    """Connect to where `url` leads and leave again, asking nothing. Raises Refused, and OSError with the reason."""
+    place = target(url, private=private)
+    port = place.url.port or (443 if place.url.scheme == "https" else 80)
+    with socket.create_connection((place.url.host, port), RESOLVE_SECONDS) as plain:
+        if place.url.scheme == "https":
+            _tls().wrap_socket(plain, server_hostname=httpx.URL(url).host).close()
+
+
 async def _exchange(place: Target, request: Request, read: int) -> Answer:
     """Return the answer. Of its body, which may be endless, no more is read than is wanted."""
     seconds = request.seconds or TIMEOUT_SECONDS

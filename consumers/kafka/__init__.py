@@ -2,9 +2,9 @@
 
 from kafka.errors import KafkaError, SaslAuthenticationFailedError
 
-from consumers.kafka.admin import Found, Made, find, make_topics
-from consumers.kafka.connection import reachable
-from consumers.kafka.history import read_range, written
+from consumers.kafka.admin import Found, Made, describe, find, make_topics
+from consumers.kafka.connection import knock, reachable
+from consumers.kafka.history import ends, read_range, written
 from consumers.kafka.membership import Change
 from consumers.kafka.producer import Producer
 from consumers.kafka.source import Source
@@ -20,7 +20,10 @@ __all__ = [
     "SaslAuthenticationFailedError",
     "Source",
     "Tail",
+    "describe",
+    "ends",
     "find",
+    "knock",
     "make_topics",
     "reachable",
     "read_range",

@@ -1,8 +1,8 @@
 """Questions to the brokers about topics, and the making of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kafka.admin import ConfigResource, KafkaAdminClient
@@ -32,12 +32,13 @@ def make_topics(broker: Brokers | str, wanted: Mapping[str, tuple[int, Mapping[s
             name for name, (partitions, settings) in wanted.items() if _create(admin, name, partitions, settings)
         }
         admin.wait_for_topics(list(wanted))
-        partitions_of = {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(list(wanted))}
-        found = admin.describe_configs([ConfigResource("topic", name) for name in wanted], config_filter="all")["topic"]
-    return [
-        Made(name, name in created, partitions_of[name], {key: one["value"] for key, one in found[name].items()})
-        for name in wanted
-    ]
+        return [replace(made, created=made.name in created) for made in _described(admin, wanted)]
+
+
+def describe(broker: Brokers | str, names: Collection[str]) -> list[Made]:
+    """Return how those of the topics are that exist, in the order of their names here. Raises KafkaError."""
+    with _admin(broker) as admin:
+        return _described(admin, names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,19 @@ def find(broker: Brokers | str, topic: str) -> Found | None:
     with _admin(broker) as admin:
         [described] = admin.describe_topics([topic])
     return None if described["error_code"] else Found(str(described["topic_id"] or ""), len(described["partitions"]))
+
+
+def _described(admin: Any, names: Collection[str]) -> list[Made]:
+    told = admin.describe_topics(list(names))
+    partitions_of = {topic["name"]: len(topic["partitions"]) for topic in told if not topic["error_code"]}
+    there = [name for name in names if name in partitions_of]
+    if not there:
+        return []
+    found = admin.describe_configs([ConfigResource("topic", name) for name in there], config_filter="all")["topic"]
+    return [
+        Made(name, False, partitions_of[name], {key: one["value"] for key, one in found[name].items()})
+        for name in there
+    ]
 
 
 @contextmanager

@@ -46,6 +46,15 @@ def written(broker: Brokers | str, topic: str) -> int:
         consumer.close(autocommit=False)
 
 
+def ends(broker: Brokers | str, topic: str) -> dict[int, int]:
+    """Return the next offset of each partition. Raises LookupError without the topic, KafkaError without a broker."""
+    consumer = _reader(broker)
+    try:
+        return {place.partition: int(end) for place, end in consumer.end_offsets(_places(consumer, topic)).items()}
+    finally:
+        consumer.close(autocommit=False)
+
+
 def _reader(broker: Brokers | str) -> Any:
     return opened(
         KafkaConsumer,

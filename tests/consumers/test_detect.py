@@ -247,7 +247,28 @@ def test_health_and_metrics(road: Road) -> None:
         written = road.write(interleaved(crowd(honest=2, thieves=0, queries=20)))
         until(lambda: road.read() == written)
         until(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").json() == {"status": "ok"})
-        assert f"gamekeeper_queries_read_total {written}.0" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        assert _metrics(port)["gamekeeper_queries_read_total"] == written
+
+
+def test_metrics_say_where_time_and_memory_go(road: Road) -> None:
+    """Each stage is timed, clients and their memory are counted, and who has read everything does not lag."""
+    with road.process(metrics_port=(port := free_port())):
+        written = road.write(interleaved(crowd(honest=2, thieves=0, queries=20)))
+        until(lambda: road.read() == written)
+        until(lambda: _metrics(port)["gamekeeper_clients"] == 2)
+        told = _metrics(port)
+    for stage in ("fetch", "decode", "restore", "assess", "checkpoint"):
+        assert told[f'gamekeeper_stage_seconds_count{{stage="{stage}"}}'] > 0, stage
+    assert 2 * 1_000 < told["gamekeeper_clients_bytes"] < 100 << 20
+    lags = {
+        told[f'gamekeeper_lag_{unit}{{partition="{number}"}}'] for unit in ("records", "seconds") for number in (0, 1)
+    }
+    assert lags == {0.0}
+
+
+def _metrics(port: int) -> dict[str, float]:
+    lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
 
 def _read_more(road: Road, before: int) -> bool:

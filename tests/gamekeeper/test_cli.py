@@ -19,6 +19,7 @@ EXPECTED = {
     "label", "block", "allow", "lift", "settings", "keys add", "keys list", "keys revoke", "keys rotate",
     "keys role", "keys roles", "keys write", "population use", "population list", "watermark embed", "watermark verify",
     "watermark check", "watermark forget", "deliveries list", "deliveries resend",
+    "doctor",
 }  # fmt: skip
 UNSET = {setting.name: "" for setting in settings.SETTINGS}
 NOBODY = "postgresql+psycopg2://nobody@127.0.0.1:9/x"  # discard: nobody listens there

@@ -59,5 +59,5 @@ def run(told: Told) -> Measured:
 
 
 def _checkpoints() -> int:
-    samples: list[Any] = [one for metric in metrics.CHECKPOINT_SECONDS.collect() for one in metric.samples]
+    samples: list[Any] = [one for metric in metrics.CHECKPOINT.collect() for one in metric.samples]
     return int(next(one.value for one in samples if one.name.endswith("_count")))
