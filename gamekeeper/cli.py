@@ -16,6 +16,7 @@ from gamekeeper.commands import (
     people,
     policy,
     processes,
+    reports,
     system,
     waiting,
     watermark,
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
-for group in (system, processes, learning, people, keeping):
+for group in (system, processes, learning, people, reports, keeping):
     group.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(channels.app, name="channels")
