@@ -60,7 +60,7 @@ def _time(moment: datetime | None) -> str:
 
 def _bars(verdict: VerdictLine, how: Reckoning) -> Markup | None:
     values = [(one.signal, one.value) for one in verdict.evidence if one.value is not None]
-    return bars(values, how.bounds and how.bounds.one) if values else None
+    return bars(values, None if how.bounds is None else how.bounds.one) if values else None
 
 
 def _render(template: str, **given: Any) -> str:

@@ -15,7 +15,7 @@ from gamekeeper import settings
 from gamekeeper.cli import app
 
 EXPECTED = {
-    "demo", "up", "detect", "deliver", "gateway", "api", "topics", "migrate", "learn", "replay", "clients", "show",
+    "demo", "up", "detect", "deliver", "gateway", "api", "topics", "migrate", "learn", "replay", "clients", "show", "report", "explain",
     "label", "block", "allow", "lift", "settings", "keys add", "keys list", "keys revoke", "keys rotate",
     "keys role", "keys roles", "keys write", "population use", "population list", "watermark embed", "watermark verify",
     "watermark check", "watermark forget", "deliveries list", "deliveries resend",

@@ -1,1 +1,1 @@
-"""The store, on a real PostgreSQL."""
+"""Reports: pages made from rows, without a database."""
