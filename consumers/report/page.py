@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from consumers.report.charts.bars import bars
+from consumers.report.charts.course import course
 from consumers.report.charts.curve import curve
 from consumers.report.reckoning import Reckoning, reckon
 from consumers.report.words import odds
@@ -34,6 +35,7 @@ def _model(line: ClientLine, case: Case, policy: Policy) -> dict[str, Any]:
     return {
         "line": line,
         "verdicts": [(one, how, _bars(one, how)) for one, how in reckoned],
+        "course": course([(one.at, one.standing, one.queries) for one in verdicts], line.at) if verdicts else None,
         "score": curve("Score", [(one.queries, one.score) for one in verdicts], line.queries) if verdicts else None,
         "leakage": curve("Leakage", leaked, line.queries) if leaked else None,
     }

@@ -15,10 +15,10 @@ from gamekeeper import settings
 from gamekeeper.cli import app
 
 EXPECTED = {
-    "demo", "up", "detect", "deliver", "gateway", "api", "topics", "migrate", "learn", "replay", "clients", "show", "report", "explain",
-    "label", "block", "allow", "lift", "settings", "keys add", "keys list", "keys revoke", "keys rotate",
-    "keys role", "keys roles", "keys write", "population use", "population list", "watermark embed", "watermark verify",
-    "watermark check", "watermark forget", "deliveries list", "deliveries resend",
+    "demo", "up", "detect", "deliver", "gateway", "api", "topics", "migrate", "learn", "replay", "clients", "show",
+    "report", "explain", "label", "block", "allow", "lift", "settings", "keys add", "keys list", "keys revoke",
+    "keys rotate", "keys role", "keys roles", "keys write", "population use", "population list", "watermark embed",
+    "watermark verify", "watermark check", "watermark forget", "deliveries list", "deliveries resend",
 }  # fmt: skip
 UNSET = {setting.name: "" for setting in settings.SETTINGS}
 NOBODY = "postgresql+psycopg2://nobody@127.0.0.1:9/x"  # discard: nobody listens there

@@ -90,7 +90,7 @@ def test_pages_are_sound_for_a_screen_reader(name: str) -> None:
 def test_a_client_is_told_in_full() -> None:
     """The sentence, the curves, the evidence with its bound, and who did what; what is missing is said."""
     html = PAGES["client"]
-    assert html.count("<polyline") == 2
+    assert html.count("<polyline") == 3
     assert html.count('class="bound"') == 2
     for words in ("<strong>watched</strong>", "query 17 lies beside query 12", "shadow: not enforced", "true-positive"):
         assert words in html
