@@ -1,13 +1,12 @@
 """What a report asks beyond `reads.show`: labels with their reasons, and the policy of each verdict."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, select
 
 from consumers.store import reads, schema
-from consumers.store.reads import ClientLine, Shown
+from consumers.store.reads import Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,3 @@ def case(engine: Engine, client: str, limit: int = 50) -> Case:
         told = select(said).where(said.c.client == client).order_by(said.c.id.desc()).limit(limit)
         policies = {row.id: row.policy for row in connection.execute(wanted)}
         return Case(shown, list(connection.execute(told)), policies)
-
-
-def active_since(engine: Engine, since: datetime, limit: int = reads.LINES) -> list[ClientLine]:
-    """Return those of the `limit` most suspicious clients that asked since a time (event time), in that order."""
-    return [line for line in reads.clients(engine, limit) if line.at >= since]

@@ -29,14 +29,14 @@ def report(
         raise typer.BadParameter("name a CLIENT, or say --since for an overview")
     settings = common.settings()
     from consumers.report import page  # noqa: PLC0415
-    from consumers.store import cases  # noqa: PLC0415
+    from consumers.store import cases, reads  # noqa: PLC0415
 
     engine = common.engine(settings)
     if client is not None:
         made = page.client(client, cases.case(engine, client), common.policy(settings), now)
     else:
         start = now - timedelta(seconds=seconds or 0)
-        made = page.overview(cases.active_since(engine, start), start, now)
+        made = page.overview(reads.clients(engine, since=start), start, now)
     html.write_text(made, encoding="utf-8")
     typer.echo(str(html))
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from consumers.report import page
-from consumers.store import cases, people
+from consumers.store import cases, people, reads
 from consumers.store.facts import Missing
 from consumers.store.people import Said
 from detector.decision import Key, Scope
@@ -36,5 +36,5 @@ def test_a_case_becomes_a_report(engine: Engine) -> None:
 def test_an_overview_is_of_those_who_asked(engine: Engine) -> None:
     """Who has not asked since then is left out."""
     saved(engine, verdict(Standing.CONFIRMED), scored=64)
-    assert [line.client for line in cases.active_since(engine, NOON)] == ["thief"]
-    assert cases.active_since(engine, NOON + timedelta(hours=1)) == []
+    assert [line.client for line in reads.clients(engine, since=NOON)] == ["thief"]
+    assert reads.clients(engine, since=NOON + timedelta(hours=1)) == []
