@@ -17,6 +17,7 @@ from gamekeeper.commands import (
     people,
     policy,
     processes,
+    reports,
     system,
     waiting,
     watermark,
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     add_completion=False,
 )
-for group in (system, processes, learning, people, keeping, doctor):
+for group in (system, processes, learning, people, reports, keeping, doctor):
     group.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(channels.app, name="channels")

@@ -22,7 +22,7 @@ from consumers.kafka.swift import hasten, raw
 from detector.brokers import Brokers
 from detector.wire import RawRecord
 
-BATCH_RECORDS = 5_000  # the most records of one poll: bounds memory and the time of a step
+BATCH_RECORDS = 4_000  # the most records of one poll: taking back so many clients is less than a second's work
 FETCH_BYTES = 4 << 20  # of one partition at a time, as the producers compressed them
 ANSWER_BYTES = 32 << 20  # of all partitions of a broker
 HEARTBEATS = 10  # in a session; by its heartbeat a member hears that partitions are dealt out anew

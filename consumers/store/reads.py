@@ -91,6 +91,7 @@ _LATEST = text("""
     SELECT client, model, tenant, standing, since, score, leakage, action, shadow, episode, queries, last AS at, reason
     FROM client_latest
     WHERE (CAST(:client AS text) IS NULL OR client = :client)
+      AND (CAST(:since AS timestamptz) IS NULL OR last >= :since)
     ORDER BY array_position(ARRAY['confirmed', 'suspected', 'watched', 'clear'], standing), score DESC, client, model
     LIMIT :limit
 """)
@@ -113,10 +114,10 @@ def ping(engine: Engine) -> None:
         connection.execute(select(1))
 
 
-def clients(engine: Engine, limit: int = LINES) -> list[ClientLine]:
-    """Return clients, the most suspicious first."""
+def clients(engine: Engine, limit: int = LINES, since: datetime | None = None) -> list[ClientLine]:
+    """Return clients, the most suspicious first; with `since` those whose latest query (event time) is not older."""
     with engine.connect() as connection:
-        return _lines(connection, None, limit)
+        return _lines(connection, None, limit, since)
 
 
 def show(engine: Engine, client: str, limit: int = 50) -> Shown:
@@ -207,8 +208,8 @@ def _sums(*columns: Any) -> list[Any]:
     return [func.coalesce(func.sum(column), 0) for column in columns]
 
 
-def _lines(connection: Connection, client: str | None, limit: int) -> list[ClientLine]:
-    found = connection.execute(_LATEST, {"client": client, "limit": limit})
+def _lines(connection: Connection, client: str | None, limit: int, since: datetime | None = None) -> list[ClientLine]:
+    found = connection.execute(_LATEST, {"client": client, "limit": limit, "since": since})
     return [ClientLine(**row._mapping) for row in found]  # noqa: SLF001  # documented
 
 

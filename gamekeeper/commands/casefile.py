@@ -1,6 +1,5 @@
 """What `gamekeeper show` prints: where a client stands, what is in force, and why, so that a minute is enough."""
 
-import math
 from collections.abc import Iterator
 from datetime import datetime
 from textwrap import wrap
@@ -11,11 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from consumers.report.words import odds
 from consumers.store.reads import ClientLine, ReadingLine, Shown, VerdictLine
 
 BULLET = "· "
-SCALES = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
-ODDS_MAX = 34.5  # nats: a thousand trillion; beyond it a number tells nobody more
 
 
 def write(console: Console, shown: Shown) -> None:
@@ -27,19 +25,6 @@ def write(console: Console, shown: Shown) -> None:
     for verdict in shown.verdicts:
         console.print()
         _verdict(console, verdict)
-
-
-def odds(nats: float | None) -> str:
-    """Return in words how rarely an ordinary client comes so far: at most exp(-nats)."""
-    if nats is None or nats <= 0:
-        return "unknown"
-    if nats >= ODDS_MAX:
-        return "less than 1 in 1,000 trillion"
-    one_in = math.exp(nats)
-    for size, word in SCALES:
-        if one_in >= size:
-            return f"1 in {one_in / size:,.0f} {word}"
-    return f"1 in {float(f'{one_in:.2g}'):,.0f}"
 
 
 def _standing(console: Console, line: ClientLine) -> None:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from consumers.report.words import odds
 from consumers.store.reads import ClientLine, ReadingLine, Shown, VerdictLine
 from gamekeeper.commands import casefile
 
@@ -107,4 +108,4 @@ def test_it_fits_a_terminal() -> None:
 )
 def test_odds_read_well(nats: float | None, words: str) -> None:
     """Nats are told as how rarely an ordinary client comes so far."""
-    assert casefile.odds(nats) == words
+    assert odds(nats) == words

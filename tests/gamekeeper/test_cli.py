@@ -16,9 +16,9 @@ from gamekeeper.cli import app
 
 EXPECTED = {
     "demo", "up", "detect", "deliver", "gateway", "api", "topics", "migrate", "learn", "replay", "clients", "show",
-    "label", "block", "allow", "lift", "settings", "keys add", "keys list", "keys revoke", "keys rotate",
-    "keys role", "keys roles", "keys write", "population use", "population list", "watermark embed", "watermark verify",
-    "watermark check", "watermark forget", "deliveries list", "deliveries resend",
+    "report", "explain", "label", "block", "allow", "lift", "settings", "keys add", "keys list", "keys revoke",
+    "keys rotate", "keys role", "keys roles", "keys write", "population use", "population list", "watermark embed",
+    "watermark verify", "watermark check", "watermark forget", "deliveries list", "deliveries resend",
     "doctor",
 }  # fmt: skip
 UNSET = {setting.name: "" for setting in settings.SETTINGS}
