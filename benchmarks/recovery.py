@@ -1,6 +1,6 @@
 """Recovery: the work of taking over a partition whose clients all have snapshots in Postgres.
 
-Fence: the claim. Load: the snapshots of the clients of one poll (5,000 records), which is all that must be there before
+Fence: the claim. Load: the snapshots of the clients of one poll (4,000 records), which is all that must be there before
 the stream goes on; and, beside it, those of all clients. Seeking is free: an offset is set. No Kafka takes part.
 """
 
