@@ -21,7 +21,6 @@ from gamekeeper.cli import app
 from tests.store.given import population, saved, verdict
 
 NOBODY = "127.0.0.1:9"  # discard: nobody listens there
-NOW = datetime.now(UTC)
 Found = dict[tuple[str, str], tuple[str, str]]
 
 
@@ -49,7 +48,7 @@ def asked(code: int) -> Found:
 
 def gateway(engine: Engine, name: str, *, silent: float = 0.0, ahead: float = 0.0, age: float | None = 0.5) -> None:
     """Keep a report of a gateway, as old as `silent`; its clock is `ahead`."""
-    heard = NOW - timedelta(seconds=silent)
+    heard = datetime.now(UTC) - timedelta(seconds=silent)
     told = {"decisions": 3, "dropped": 0, "table_age_seconds": age}
     times = {"heard": heard, "reported": heard + timedelta(seconds=ahead)}
     with engine.begin() as connection:
@@ -59,7 +58,7 @@ def gateway(engine: Engine, name: str, *, silent: float = 0.0, ahead: float = 0.
 def read(engine: Engine, topic: str, life: str, seconds: float) -> None:
     """Keep that two partitions were read up to offset 1, so long ago."""
     place = {"consumer_group": "gamekeeper-detect", "topic": topic, "topic_id": life, "epoch": 1}
-    saved_at = NOW - timedelta(seconds=seconds)
+    saved_at = datetime.now(UTC) - timedelta(seconds=seconds)
     with engine.begin() as connection:
         for number in range(2):
             connection.execute(insert(offsets).values(**place, partition=number, next=1, saved=saved_at, lost=number))
