@@ -20,6 +20,7 @@ from benchmarks.servers import standing
 from consumers.store import checkpoint, people
 from consumers.store.facts import Channels, Checkpoint, Claim
 from detector.decision import ANY_MODEL, Action, Scope
+from detector.policy import Breaker, Policy
 from detector.standing import Standing
 from tests.consumers.road import until
 from tests.deploy.front import model
@@ -29,6 +30,7 @@ REFUSED: Final = 403
 UNKNOWN: Final = 401
 EVERY: Final = 0.005  # s between two queries of a thief by one way: on average half of it is measured, too
 MOST: Final = 30.0  # s that a refusal is waited for
+POLICY: Final = Policy(breaker=Breaker(clients=1.0, traffic=1.0))  # all are thieves: the usual one would ask a person
 PERCENTILES: Final = {"p50": 50, "p99": 99, "max": 100}
 
 
@@ -100,7 +102,11 @@ def _confirm(world: World, client: str, channels: Channels) -> float:
     claimed: Claim = checkpoint.claim(world.engine, given.PLACE)
     verdict = given.verdict(Standing.CONFIRMED, client=client, time=time.time_ns() // 1_000)
     made = Checkpoint(
-        next=(claimed.next or 0) + 1, verdicts=[verdict], snapshots=[given.snapshot(client)], channels=channels
+        next=(claimed.next or 0) + 1,
+        verdicts=[verdict],
+        snapshots=[given.snapshot(client)],
+        policy=POLICY,
+        channels=channels,
     )
     checkpoint.save(world.engine, claimed, made)
     return time.monotonic()
