@@ -6,7 +6,7 @@ dropped and made again from what Postgres holds: memory is never ahead of it for
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
@@ -88,7 +88,7 @@ class Partition:
         self.pending = Pending()
         self.in_force = dict(claim.populations)
         self._terms = terms
-        populations = {model: terms.population(version) for model, version in self.in_force.items()}
+        populations = self._populations()
         self._shapes = {model: population.shape for model, population in populations.items()}
         known = None if claim.policy is None else terms.policies(claim.policy)
         self.detector = Detector(known or terms.wanted() or terms.policy, populations)
@@ -128,8 +128,8 @@ class Partition:
             return self.pending
         arriving = [self._terms.population(version) for version in adopted.values()]
         with metrics.CHECKPOINT.time():
-            made = self._checkpoint(heard, tuple(adopted.values()), whole)
-            checkpoint.save(self._terms.engine, self.claim, replace(made, turned=turned))
+            made = self._checkpoint(heard, tuple(adopted.values()), turned, whole)
+            checkpoint.save(self._terms.engine, self.claim, made)
         written, self.pending = self.pending, Pending()
         self.saved, self.saved_written = self.next, self._written
         if whole:
@@ -145,8 +145,10 @@ class Partition:
 
     def _turn(self, policy: Policy) -> None:
         """Judge under another policy from here on. Clients come back from their snapshots, which are all safe now."""
-        populations = {model: self._terms.population(version) for model, version in self.in_force.items()}
-        self.detector = Detector(policy, populations)
+        self.detector = Detector(policy, self._populations())
+
+    def _populations(self) -> dict[str, Population]:
+        return {model: self._terms.population(version) for model, version in self.in_force.items()}
 
     def _snapshots_due(self, keep: int) -> bool:
         checkpoints, predictions = self._since
@@ -161,7 +163,9 @@ class Partition:
             self._adopt(population)
         self.detector.evict(keep)
 
-    def _checkpoint(self, heard: Sequence[int], adopted: Sequence[str], whole: bool) -> Checkpoint:
+    def _checkpoint(
+        self, heard: Sequence[int], adopted: Sequence[str], turned: Policy | None, whole: bool
+    ) -> Checkpoint:
         return Checkpoint(
             next=self.next,
             scored=self.pending.scored,
@@ -173,6 +177,7 @@ class Partition:
             marks=self.pending.marks,
             heard=heard,
             adopted=adopted,
+            turned=turned,
             gap=self.pending.gap,
             policy=self.detector.policy,
             channels=self._terms.channels,

@@ -224,7 +224,7 @@ class Post:
         return snapshot.unpack(self.table, packed)
 
     def _snapshots(self, slots: Sequence[int]) -> list[Snapshot]:
-        head, some = self.table.head, np.array(slots, np.intp)
+        head, some, policy = self.table.head, np.array(slots, np.intp), self.policy.version
         told = [head[name][some].tolist() for name in TOLD]
         packed = snapshot.pack(self.table, slots)
         scores = self._scores(some)
@@ -242,7 +242,7 @@ class Post:
                 leakage=_told(leakage),
                 last=last,
                 population=self.version,
-                policy=self.policy.version,
+                policy=policy,
                 data=data,
             )
             for slot, data, score, standing, serial, episode, queries, expires, leakage, last in zip(

@@ -1,6 +1,7 @@
 """Past records of a topic, read once from one point to another, outside any consumer group."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from kafka import KafkaConsumer
@@ -9,7 +10,7 @@ from kafka.structs import TopicPartition
 
 from consumers.kafka.connection import opened
 from consumers.kafka.source import BATCH_RECORDS, FETCH_BYTES
-from consumers.kafka.swift import MICROSECONDS, hasten, raw
+from consumers.kafka.swift import MICROSECONDS, hasten
 from detector.brokers import Brokers
 from detector.wire import RawRecord
 
@@ -25,38 +26,30 @@ def read_range(
     Partition after partition, each in order, up to the ends seen when the reading began: two readings of the same
     records are equal. Raises LookupError when there is no such topic, KafkaError when no broker answers.
     """
-    consumer = _reader(broker)
-    try:
+    with _reader(broker) as consumer:
         places = _places(consumer, topic)
         firsts, lasts = _bounds(consumer, places, start), _bounds(consumer, places, end, whole=False)
         for place in places:
             yield from _read(consumer, place, firsts[place], lasts[place])
-    finally:
-        consumer.close(autocommit=False)
 
 
 def written(broker: Brokers | str, topic: str) -> int:
     """Return how many records `topic` holds. Raises LookupError without the topic, KafkaError without a broker."""
-    consumer = _reader(broker)
-    try:
+    with _reader(broker) as consumer:
         places = _places(consumer, topic)
         count: int = sum(consumer.end_offsets(places).values()) - sum(consumer.beginning_offsets(places).values())
         return count
-    finally:
-        consumer.close(autocommit=False)
 
 
 def ends(broker: Brokers | str, topic: str) -> dict[int, int]:
     """Return the next offset of each partition. Raises LookupError without the topic, KafkaError without a broker."""
-    consumer = _reader(broker)
-    try:
+    with _reader(broker) as consumer:
         return {place.partition: int(end) for place, end in consumer.end_offsets(_places(consumer, topic)).items()}
-    finally:
-        consumer.close(autocommit=False)
 
 
-def _reader(broker: Brokers | str) -> Any:
-    return opened(
+@contextmanager
+def _reader(broker: Brokers | str) -> Iterator[Any]:
+    consumer: Any = opened(
         KafkaConsumer,
         broker,
         group_id=None,
@@ -67,6 +60,10 @@ def _reader(broker: Brokers | str) -> Any:
         allow_auto_create_topics=False,
         metrics_enabled=False,
     )
+    try:
+        yield consumer
+    finally:
+        consumer.close(autocommit=False)
 
 
 def _places(consumer: Any, topic: str) -> list[Any]:
@@ -88,7 +85,7 @@ def _bounds(consumer: Any, places: list[Any], time: int | None, *, whole: bool =
 def _read(consumer: Any, place: Any, first: int, last: int) -> Iterator[list[RawRecord]]:
     if first >= last:
         return
-    swift = hasten(consumer)
+    raw = hasten(consumer)
     consumer.assign([place])
     consumer.seek(place, first)
     silent = 0
@@ -97,7 +94,6 @@ def _read(consumer: Any, place: Any, first: int, last: int) -> Iterator[list[Raw
         silent = 0 if records else silent + 1
         if silent > _PATIENCE_POLLS:
             raise KafkaTimeoutError(f"{place.topic}: nothing came for {_PATIENCE_POLLS * _POLL_MS // 1000} s")
-        found = records if swift else map(raw, records)
-        batch = [record for record in found if record.place < last]
+        batch = [record for record in raw(records) if record.place < last]
         if batch:
             yield batch

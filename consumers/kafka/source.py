@@ -18,7 +18,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from consumers.kafka.connection import opened
 from consumers.kafka.membership import Change, Membership
-from consumers.kafka.swift import hasten, raw
+from consumers.kafka.swift import hasten
 from detector.brokers import Brokers
 from detector.wire import RawRecord
 
@@ -59,7 +59,7 @@ class Source:
                 metrics_enabled=False,
             )
             undo.callback(self._reader.close, autocommit=False, timeout_ms=0)
-            self._swift = hasten(self._reader)
+            self._raw = hasten(self._reader)
             self._consumer: Any = opened(
                 KafkaConsumer,
                 broker,
@@ -93,10 +93,7 @@ class Source:
             time.sleep(seconds)
             return []
         polled = self._reader.poll(timeout_ms=int(seconds * 1000))
-        return [
-            (place.partition, records if self._swift else [raw(record) for record in records])
-            for place, records in polled.items()
-        ]
+        return [(place.partition, list(self._raw(records))) for place, records in polled.items()]
 
     def changes(self) -> list[Change]:
         """Return who gained and lost what since this was last asked, in order."""

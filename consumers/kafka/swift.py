@@ -8,7 +8,7 @@ any other hands out its own records (docs/decisions/0028).
 Source: Apache Kafka, "Record Batch" (message format 2).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import kafka
@@ -32,12 +32,12 @@ _BAD: Final = -2  # position after bytes that are no record
 _BITS: Final = 63  # of a varint
 
 
-def hasten(consumer: Any) -> bool:
-    """Let a consumer of the driver hand out RawRecords from now on; tell whether it does."""
+def hasten(consumer: Any) -> Callable[[Sequence[Any]], Sequence[RawRecord]]:
+    """Hasten a consumer of the driver if that was tried; return what makes RawRecords of what it hands out."""
     if kafka.__version__ not in TRIED:
-        return False
+        return _each_raw
     consumer._fetcher.PartitionRecords = _Unpacked  # noqa: SLF001  # the driver has no other door to this
-    return True
+    return _as_they_are
 
 
 def warm() -> None:
@@ -54,6 +54,14 @@ def raw(record: Any) -> RawRecord:
         broker_time=record.timestamp * MICROSECONDS if record.timestamp and record.timestamp > 0 else None,
         place=record.offset,
     )
+
+
+def _each_raw(records: Sequence[Any]) -> Sequence[RawRecord]:
+    return [raw(record) for record in records]
+
+
+def _as_they_are(records: Sequence[RawRecord]) -> Sequence[RawRecord]:
+    return records
 
 
 def records(batch: Any) -> Iterator[RawRecord]:

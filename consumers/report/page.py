@@ -30,7 +30,7 @@ def overview(lines: list[ClientLine], since: datetime, now: datetime) -> str:
 def _model(line: ClientLine, case: Case, policy: Policy) -> dict[str, Any]:
     """Return what the template says of one model; verdicts oldest first."""
     verdicts = [verdict for verdict in reversed(case.shown.verdicts) if verdict.model == line.model]
-    reckoned = [(one, reckon(one, case.policies.get(one.id), policy)) for one in verdicts]
+    reckoned = [(one, reckon(one, policy)) for one in verdicts]
     leaked = [(one.queries, one.leakage) for one in verdicts if one.leakage is not None]
     return {
         "line": line,

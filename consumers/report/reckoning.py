@@ -19,9 +19,9 @@ class Reckoning:
     block: float | None  # 0..0.5: a pair of kinds, or one strong mechanism, on its way to a block; None: not known
 
 
-def reckon(verdict: VerdictLine, version: str | None, policy: Policy) -> Reckoning:
-    """Return how a verdict's score came about, where `version` (of its policy) is that of `policy`."""
-    if version != policy.version:
+def reckon(verdict: VerdictLine, policy: Policy) -> Reckoning:
+    """Return how a verdict's score came about, where it was reached under `policy`."""
+    if verdict.policy != policy.version:
         return Reckoning(None, None, None)
     bounds = thresholds(policy.alpha, verdict.episode, len(KINDS))
     values = [reading.value for reading in verdict.evidence if reading.value is not None]

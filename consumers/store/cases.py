@@ -1,4 +1,4 @@
-"""What a report asks beyond `reads.show`: labels with their reasons, and the policy of each verdict."""
+"""What a report asks beyond `reads.show`: labels with their reasons."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,16 +15,11 @@ class Case:
 
     shown: Shown
     feedback: list[Any]  # rows of `feedback`, newest first
-    policies: dict[Any, str]  # version of the policy by verdict id
 
 
 def case(engine: Engine, client: str, limit: int = 50) -> Case:
     """Return what there is to tell of a client: of each list the newest `limit`. Raises Missing for one never seen."""
-    shown, said, verdict = reads.show(engine, client, limit), schema.feedback, schema.verdicts.c
-    wanted = select(verdict.id, verdict.policy).where(
-        verdict.id.in_([one.id for one in shown.verdicts]), verdict.at.in_({one.at for one in shown.verdicts})
-    )
+    shown, said = reads.show(engine, client, limit), schema.feedback
     with engine.connect() as connection:
         told = select(said).where(said.c.client == client).order_by(said.c.id.desc()).limit(limit)
-        policies = {row.id: row.policy for row in connection.execute(wanted)}
-        return Case(shown, list(connection.execute(told)), policies)
+        return Case(shown, list(connection.execute(told)))

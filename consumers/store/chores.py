@@ -44,9 +44,8 @@ def tombstones(engine: Engine, channels: Channels, now: datetime | None = None) 
         at = now or alerts.clock(connection)
         gone = _some(connection, (head.until <= at - FORGET) & head.tombstoned.is_(None))
         _mark(connection, gone, tombstoned=at)
-        for row in gone:
-            key = Key(Scope(row.scope), row.value, row.model)
-            owed.put(connection, owed.tombstones(key, row.serial, channels.decisions))
+        ended = [(Key(Scope(row.scope), row.value, row.model), row.serial) for row in gone]
+        owed.put(connection, owed.tombstones(ended, channels.decisions))
         return len(gone)
 
 

@@ -129,9 +129,8 @@ def _erase(connection: Connection, client: str, about: ColumnElement[bool]) -> d
 
 
 def _tombstones(connection: Connection, locked: heads.Heads, channels: Channels) -> None:
-    for head in locked.values():
-        if head.serial:
-            owed.put(connection, owed.tombstones(head.key, head.serial, channels.decisions))
+    ended = [(head.key, head.serial) for head in locked.values() if head.serial]
+    owed.put(connection, owed.tombstones(ended, channels.decisions))
 
 
 def _rename(connection: Connection, client: str, known: str) -> int:

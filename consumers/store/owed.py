@@ -4,7 +4,7 @@ A subject is owed to a channel once, so writing it again adds nothing.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -33,29 +33,21 @@ _NAMESPACE = uuid.UUID("0b9a8d1e-52c3-5a57-8f1d-6e1f5b6f3c10")  # of message ids
 
 def decisions(made: Sequence[Decision], channels: Sequence[str]) -> list[Row]:
     """Return what each channel is owed of the decisions."""
-    return [
-        _row(channel, "decision", (decision_key(one).decode(), f"decision:{one.id}", encode_decision(one).decode()))
-        for one in made
-        for channel in channels
-    ]
+    return [_decision(channel, one, f"decision:{one.id}") for one in made for channel in channels]
 
 
 def again(made: Sequence[Decision], channel: str) -> list[Row]:
     """Return what a channel is owed of decisions that it was told before."""
+    return [_decision(channel, one, f"decision:{one.id}:{uuid.uuid4()}") for one in made]
+
+
+def tombstones(ended: Iterable[tuple[Key, int]], channels: Sequence[str]) -> list[Row]:
+    """Return the tombstones that channels are owed for keys, each with the serial of its newest, long past decision."""
     return [
-        _row(
-            channel,
-            "decision",
-            (decision_key(one).decode(), f"decision:{one.id}:{uuid.uuid4()}", encode_decision(one).decode()),
-        )
-        for one in made
+        _row(channel, "tombstone", (name, f"tombstone:{name}:{serial}", None))
+        for name, serial in ((encode_key(key).decode(), serial) for key, serial in ended)
+        for channel in channels
     ]
-
-
-def tombstones(key: Key, serial: int, channels: Sequence[str]) -> list[Row]:
-    """Return the tombstones that channels are owed for a key whose newest decision is long past."""
-    name = encode_key(key).decode()
-    return [_row(channel, "tombstone", (name, f"tombstone:{name}:{serial}", None)) for channel in channels]
 
 
 def api_key(made: ApiKey, subject: str) -> Row:
@@ -117,6 +109,10 @@ def put(connection: Connection, rows: Sequence[Row]) -> None:
 def message(subject: str) -> str:
     """Return what a receiver knows a delivery by: the same for every try, without a dot."""
     return f"msg_{uuid.uuid5(_NAMESPACE, subject).hex}"
+
+
+def _decision(channel: str, made: Decision, subject: str) -> Row:
+    return _row(channel, "decision", (decision_key(made).decode(), subject, encode_decision(made).decode()))
 
 
 def _row(channel: str, kind: str, rest: tuple[str, str, str | None]) -> Row:

@@ -83,8 +83,7 @@ def wanted(engine: Engine) -> str | None:
 def history(engine: Engine, limit: int = 20) -> list[Change]:
     """Return which policies were wanted, the newest first."""
     with engine.connect() as connection:
-        found = connection.execute(select(policy_changes).order_by(policy_changes.c.id.desc()).limit(limit))
-        return [Change(**line._mapping) for line in found]  # noqa: SLF001  # documented
+        return _newest(connection, limit)
 
 
 def in_force(engine: Engine) -> dict[str, str]:
@@ -109,7 +108,7 @@ def _read(connection: Connection, version: str) -> Policy:
 
 
 def _turn(connection: Connection, version: str, said: Said, what: str) -> Change:
-    present = _latest(connection)
+    present = next(iter(_newest(connection, 1)), None)
     if present is not None:
         before, after = _read(connection, present.policy).window, _read(connection, version).window
         if before != after:
@@ -125,16 +124,15 @@ def _want(connection: Connection, version: str, said: Said) -> Change:
     return Change(**made._mapping)  # noqa: SLF001  # documented
 
 
-def _latest(connection: Connection) -> Change | None:
-    row = connection.execute(select(policy_changes).order_by(policy_changes.c.id.desc()).limit(1)).one_or_none()
-    return None if row is None else Change(**row._mapping)  # noqa: SLF001  # documented
+def _newest(connection: Connection, limit: int) -> list[Change]:
+    found = connection.execute(select(policy_changes).order_by(policy_changes.c.id.desc()).limit(limit))
+    return [Change(**line._mapping) for line in found]  # noqa: SLF001  # documented
 
 
 def _before(connection: Connection) -> str | None:
     """Return the version wanted before the present one."""
-    row, present = policy_changes.c, _latest(connection)
-    if present is None:
-        return None
-    earlier = select(row.policy).where(row.policy != present.policy).order_by(row.id.desc()).limit(1)
+    row = policy_changes.c
+    present = select(row.policy).order_by(row.id.desc()).limit(1).scalar_subquery()
+    earlier = select(row.policy).where(row.policy != present).order_by(row.id.desc()).limit(1)
     found: str | None = connection.execute(earlier).scalar_one_or_none()
     return found

@@ -62,6 +62,7 @@ class VerdictLine:
     leakage: float | None
     episode: int
     reason: str
+    policy: str  # version
     evidence: tuple[ReadingLine, ...] = ()
 
 

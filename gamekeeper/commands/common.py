@@ -3,11 +3,13 @@
 import getpass
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from gateway.policy import Policy as GatewayPolicy
 
 PIPE_COLUMNS = 1_000  # as wide as a table may be where no terminal bounds it
+WHY = Annotated[str, typer.Option(help="Goes to the audit log, and to whoever reads it in a year.")]
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -121,3 +124,14 @@ def table(*names: str) -> Table:
 def show(made: Table) -> None:
     """Print a table; in a pipe each row is one line, however long."""
     Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(made)
+
+
+def say(one: object, text: str, *, json: bool) -> None:
+    """Print what a command has done: as JSON for programs, or in words."""
+    typer.echo(msgspec.json.encode(one) if json else text)
+
+
+def lines(found: Iterable[object]) -> None:
+    """Print one JSON line each."""
+    for one in found:
+        typer.echo(msgspec.json.encode(one))

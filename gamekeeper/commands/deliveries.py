@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-import msgspec
 import typer
 
 from gamekeeper.commands import common
@@ -31,8 +30,7 @@ def list_(
     after = None if seconds is None else datetime.now(UTC) - timedelta(seconds=seconds)
     lines = store.listed(common.engine(settings), store.Wanted(channel, outcome, after, limit))
     if json:
-        for line in lines:
-            typer.echo(msgspec.json.encode(line))
+        common.lines(lines)
         return
     table = common.table("id", "outcome", "tries", "channel", "about", "owed since", "why")
     for column in table.columns[:3]:

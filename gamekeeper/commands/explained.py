@@ -18,7 +18,7 @@ def lines(case: Case, policy: Policy) -> Iterator[str]:
     if not case.shown.verdicts:
         yield "no verdict: no window has moved this client's standing"
     for verdict in reversed(case.shown.verdicts):
-        for indent, said in _verdict(verdict, reckon(verdict, case.policies.get(verdict.id), policy)):
+        for indent, said in _verdict(verdict, reckon(verdict, policy)):
             margin = " " * indent
             yield from wrap(said, COLUMNS, initial_indent=margin, subsequent_indent=margin + "  ")
 
@@ -26,8 +26,7 @@ def lines(case: Case, policy: Policy) -> Iterator[str]:
 def rows(case: Case, policy: Policy) -> Iterator[dict[str, Any]]:
     """Give each verdict as what `--json` prints, the oldest first. Bounds and readings are in nats."""
     for verdict in reversed(case.shown.verdicts):
-        version = case.policies.get(verdict.id)
-        yield {"verdict": verdict, "policy": version, "reckoning": reckon(verdict, version, policy)}
+        yield {"verdict": verdict, "policy": verdict.policy, "reckoning": reckon(verdict, policy)}
 
 
 def _verdict(verdict: VerdictLine, how: Reckoning) -> Iterator[tuple[int, str]]:

@@ -7,12 +7,12 @@ from rich.console import Console
 
 from detector.decision import ANY_MODEL, Action, Key, Scope
 from gamekeeper.commands import common
+from gamekeeper.commands.common import WHY
 
 PANEL = "People"
 CLIENT = Annotated[str, typer.Argument(help="The client; with --scope, the tenant or the address.")]
 SCOPE = Annotated[Scope, typer.Option(help="What CLIENT names.")]
 MODEL = Annotated[str, typer.Option(help='One model, or "*" for all.')]
-WHY = Annotated[str, typer.Option(help="Goes to the audit log, and to whoever reads it in a year.")]
 FOR = Annotated[str | None, typer.Option("--for", help="How long: 90s, 30m, 4h, 7d.")]
 LABELS = ("false-positive", "true-positive", "authorised-test")
 

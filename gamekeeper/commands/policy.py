@@ -11,6 +11,7 @@ from rich.console import Console
 from detector.policy import Policy, lines
 from gamekeeper import brokers
 from gamekeeper.commands import common, learning
+from gamekeeper.commands.common import WHY
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The policy: thresholds, actions, durations, shadow.", no_args_is_help=True)
 FILE = Annotated[Path, typer.Argument(help="A policy file (TOML).", metavar="NEW.toml")]
-WHY = Annotated[str, typer.Option(help="Goes to the audit log, and to whoever reads it in a year.")]
 JSON = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 
@@ -108,8 +108,7 @@ def rollback(
 
 
 def _say(change: "Change", json: bool) -> None:
-    text = f"{change.policy} is wanted (`gamekeeper policy show`: where it acts)"
-    typer.echo(msgspec.json.encode(change) if json else text)
+    common.say(change, f"{change.policy} is wanted (`gamekeeper policy show`: where it acts)", json=json)
 
 
 def _wanted(engine: "Engine", settings: "Settings") -> Policy:

@@ -1,22 +1,19 @@
 """What waits for a person: blocks that the detector proposes, and breakers that are open."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-import msgspec
 import typer
 
 from gamekeeper.commands import common
+from gamekeeper.commands.common import WHY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sqlalchemy import Engine
 
 proposals_app = typer.Typer(help="Proposals: blocks that wait for a person's word.", no_args_is_help=True)
 breaker_app = typer.Typer(help="The circuit breaker: opens when too many would be blocked.", no_args_is_help=True)
 JSON = Annotated[bool, typer.Option("--json", help="One JSON line each.")]
-WHY = Annotated[str, typer.Option(help="Goes to the audit log, and to whoever reads it in a year.")]
 OF = Annotated[str | None, typer.Option(help="Only of this model.")]
 IDS = Annotated[list[UUID] | None, typer.Argument(help="The proposals, by id.", metavar="ID…")]
 
@@ -28,7 +25,7 @@ def list_(model: OF = None, *, json: JSON = False) -> None:
 
     lines = proposals.waiting(common.engine(common.settings()), model)
     if json:
-        _lines(lines)
+        common.lines(lines)
         return
     table = common.table("id", "client", "model", "waits since", "until", "because", "why to block")
     for line in lines:
@@ -53,7 +50,9 @@ def approve(why: WHY, ids: IDS = None, model: OF = None, *, json: JSON = False) 
                 raise
             typer.echo(str(error), err=True)
             continue
-        _say(json, made, f"{made.key.value}: blocked until {common.moment(made.until)} (serial {made.serial})")
+        common.say(
+            made, f"{made.key.value}: blocked until {common.moment(made.until)} (serial {made.serial})", json=json
+        )
 
 
 @proposals_app.command()
@@ -64,7 +63,7 @@ def decline(why: WHY, ids: IDS = None, model: OF = None, *, json: JSON = False) 
     engine, said = common.engine(common.settings()), common.said(why)
     for name in _named(engine, ids, model):
         line = proposals.decline(engine, name, said)
-        _say(json, line, f"{line.client}: not blocked")
+        common.say(line, f"{line.client}: not blocked", json=json)
 
 
 @breaker_app.command("show")
@@ -74,7 +73,7 @@ def show(model: OF = None, *, json: JSON = False) -> None:
 
     trips = breaker.show(common.engine(common.settings()), model)
     if json:
-        _lines(trips)
+        common.lines(trips)
         return
     table = common.table("model", "opened", "closed", "by", "why it opened")
     for trip in trips:
@@ -92,7 +91,7 @@ def close(model: Annotated[str, typer.Argument(help="The model.")], why: WHY, *,
     engine = common.engine(settings)
     trip = breaker.close(engine, model, common.said(why), common.channels(settings))
     left = len(proposals.waiting(engine, model))
-    _say(json, trip, f"{model}: closed; {left} blocks wait (`gamekeeper proposals list --model {model}`)")
+    common.say(trip, f"{model}: closed; {left} blocks wait (`gamekeeper proposals list --model {model}`)", json=json)
 
 
 def _named(engine: "Engine", ids: list[UUID] | None, model: str | None) -> list[UUID]:
@@ -101,12 +100,3 @@ def _named(engine: "Engine", ids: list[UUID] | None, model: str | None) -> list[
     from consumers.store import proposals  # noqa: PLC0415
 
     return ids or [line.verdict for line in proposals.waiting(engine, model)]
-
-
-def _lines(found: "Iterable[Any]") -> None:
-    for one in found:
-        typer.echo(msgspec.json.encode(one))
-
-
-def _say(json: bool, one: Any, text: str) -> None:
-    typer.echo(msgspec.json.encode(one) if json else text)

@@ -46,6 +46,7 @@ def shown() -> Shown:
         leakage=0.31,
         episode=1,
         reason=BECAUSE,
+        policy="c1",
         evidence=(ReadingLine("line", "line", 22.2, BECAUSE, [EXAMPLE, EXAMPLE]),),
     )
     line = ClientLine("thief", "digits", "acme", "confirmed", NOON, 1.0, None, "block", False, 1, 1_066, NOON, "reason")

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -44,6 +45,7 @@ def verdict(serial: int = 1, score: float = 0.4, leakage: float | None = 0.2) ->
         leakage=leakage,
         episode=1,
         reason=HOSTILE,
+        policy=Policy().version,
         evidence=evidence,
     )
 
@@ -56,8 +58,8 @@ def case(*verdicts: VerdictLine, version: str = "") -> Case:
     )
     act = SimpleNamespace(at=NOON, who=HOSTILE, what="block", why=HOSTILE)
     said = SimpleNamespace(said=NOON, who=HOSTILE, what="true-positive", model="*", why=HOSTILE)
-    policies = {one.id: version or Policy().version for one in verdicts}
-    return Case(Shown([line], list(verdicts), [decision], [act]), [said], policies)
+    reached = [replace(one, policy=version or one.policy) for one in verdicts]
+    return Case(Shown([line], reached, [decision], [act]), [said])
 
 
 PAGES = {
@@ -108,11 +110,11 @@ def test_no_bound_is_claimed_for_another_policy() -> None:
 
 def test_the_halves_make_the_score() -> None:
     """As in the detector: half for suspicion, half for a block."""
-    how = reckon(verdict(), Policy().version, Policy())
+    how = reckon(verdict(), Policy())
     assert how.suspicion is not None
     assert how.block is not None
     assert how.suspicion + how.block == pytest.approx(0.4)
-    assert reckon(verdict(score=1.0), Policy().version, Policy()).block == 0.5
+    assert reckon(verdict(score=1.0), Policy()).block == 0.5
 
 
 def test_an_explanation_fits_a_terminal() -> None:

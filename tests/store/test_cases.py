@@ -24,7 +24,7 @@ def test_a_case_becomes_a_report(engine: Engine) -> None:
         engine, Key(Scope.CLIENT, "thief", "digits"), "true-positive", Said("ann", "a <b>copy</b> was sold"), CHANNELS
     )
     found = cases.case(engine, "thief")
-    assert list(found.policies.values()) == ["c1"]
+    assert [one.policy for one in found.shown.verdicts] == ["c1"]
     assert [(one.who, one.what) for one in found.feedback] == [("ann", "true-positive")]
     html = page.client("thief", found, Policy(), NOON)
     assert "31 label flips in 64 near pairs" in html

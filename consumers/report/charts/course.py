@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import pairwise
 
 from markupsafe import Markup
 
+from consumers.report.charts.steps import steps
 from detector.standing import Standing
 
 LEFT, RIGHT, FLOOR, STEP = 120, 600, 150, 40  # the plot's edges, and from one standing to the next, in user units
@@ -16,11 +16,7 @@ def course(moves: Sequence[tuple[datetime, str, int]], end: datetime) -> Markup:
     times = [at for at, _, _ in moves] + [end]
     first, span = min(times), max((max(times) - min(times)).total_seconds(), 1e-6)
     spots = [(LEFT + (RIGHT - LEFT) * (at - first).total_seconds() / span, _y(to), n) for at, to, n in moves]
-    corners = [spots[0][:2]]
-    for (_, before, _), (x, y, _) in pairwise(spots):
-        corners += [(x, before), (x, y)]
-    corners.append((max(LEFT + (RIGHT - LEFT) * (end - first).total_seconds() / span, spots[-1][0]), spots[-1][1]))
-    line = " ".join(f"{x:.1f},{y}" for x, y in corners)
+    line = steps([(x, y) for x, y, _ in spots], LEFT + (RIGHT - LEFT) * (end - first).total_seconds() / span)
     said = ", ".join(f"{standing} at {at:%F %T}Z after {queries:,} queries" for at, standing, queries in moves)
     return Markup(
         '<svg viewBox="0 0 640 186" role="img" aria-label="Standing: {}.">{}<polyline points="{}"/>{}</svg>'

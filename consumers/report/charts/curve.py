@@ -1,9 +1,10 @@
 """A curve of shares, 0..1, that hold from one verdict to the next, over the client's queries."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from markupsafe import Markup
+
+from consumers.report.charts.steps import steps
 
 LEFT, RIGHT, TOP, BOTTOM = 48, 628, 12, 168  # the plot's edges in user units
 
@@ -11,19 +12,12 @@ LEFT, RIGHT, TOP, BOTTOM = 48, 628, 12, 168  # the plot's edges in user units
 def curve(name: str, points: Sequence[tuple[int, float]], end: int) -> Markup:
     """Return steps through (queries, share), oldest first, drawn to `end` queries."""
     last = max(end, points[-1][0], 1)
-    corners = [(points[0][0], points[0][1])]
-    for (_, before), (queries, share) in pairwise(points):
-        corners += [(queries, before), (queries, share)]
-    corners.append((last, points[-1][1]))
-    line = " ".join(f"{_x(queries, last):.1f},{_y(share):.1f}" for queries, share in corners)
-    dots = Markup("").join(
-        Markup('<circle cx="{}" cy="{}" r="4"/>').format(f"{_x(at, last):.1f}", f"{_y(share):.1f}")
-        for at, share in points
-    )
+    spots = [(_x(queries, last), _y(share)) for queries, share in points]
+    dots = Markup("").join(Markup('<circle cx="{}" cy="{}" r="4"/>').format(f"{x:.1f}", f"{y:.1f}") for x, y in spots)
     said = ", ".join(f"{share:.2f} at query {queries:,}" for queries, share in points)
     return Markup(
         '<svg viewBox="0 0 640 204" role="img" aria-label="{}: {}.">{}<polyline points="{}"/>{}</svg>'
-    ).format(name, said, _axes(last), line, dots)
+    ).format(name, said, _axes(last), steps(spots, RIGHT), dots)
 
 
 def _axes(last: int) -> Markup:
