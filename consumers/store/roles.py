@@ -31,6 +31,7 @@ VIEWS = (
     "ingest_lag",
     "leakage_by_client",
     "model_overview",
+    "suspects",
     "time_to_enforce",
     "top_suspects_24h",
 )

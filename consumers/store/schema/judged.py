@@ -1,6 +1,6 @@
 """Tables of what was judged: verdicts and their evidence, standings, episodes, snapshots."""
 
-from sqlalchemy import Column, Index, Table, UniqueConstraint
+from sqlalchemy import Column, Index, Table, UniqueConstraint, text
 
 from consumers.store.schema.columns import (
     BYTES,
@@ -94,6 +94,12 @@ standings = Table(
     stamp("written", "when this row was last written"),
     comment="Where each client stands with each model: the head of its verdicts.",
 )
+Index(
+    "ix_standings_suspects",
+    standings.c.model,
+    standings.c.standing,
+    postgresql_where=standings.c.standing != text("'clear'"),
+)
 
 episodes = Table(
     "episodes",
@@ -124,6 +130,8 @@ episodes = Table(
     UniqueConstraint("id"),
     comment="A client's verdicts from leaving clear until returning to it.",
 )
+Index("ix_episodes_open", episodes.c.model, episodes.c.opened, postgresql_where=episodes.c.closed.is_(None))
+Index("ix_episodes_opened", episodes.c.opened, episodes.c.id)
 
 snapshots = Table(
     "snapshots",
