@@ -29,14 +29,13 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    add_completion=False,
 )
 for group in (system, processes, learning, people, reports, keeping, doctor):
     group.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(channels.app, name="channels")
 app.add_typer(deliveries.app, name="deliveries")
-app.add_typer(learning.population_app, name="population")
+app.add_typer(learning.populations_app, name="populations")
 app.add_typer(policy.app, name="policy")
 app.add_typer(waiting.proposals_app, name="proposals")
 app.add_typer(waiting.breaker_app, name="breaker")
@@ -46,7 +45,7 @@ app.add_typer(watermark.app, name="watermark")
 def main() -> None:
     """Run the command line; a failure that has a name becomes one line and exit code 1."""
     try:
-        app()
+        app(prog_name="gamekeeper")  # also as `python -m gamekeeper`: shells complete by this name
     except Exception as error:
         from gamekeeper.failures import explain  # noqa: PLC0415  # heavy, and only needed here
 

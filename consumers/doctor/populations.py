@@ -20,7 +20,7 @@ def look(patient: Patient) -> Iterator[Finding]:
 def _finding(one: Learnt) -> Finding:
     if one.version is None or one.known is None or one.days is None:
         return warn(
-            one.model, "no population: what is decided stays in shadow", "gamekeeper learn, then population use"
+            one.model, "no population: what is decided stays in shadow", "gamekeeper learn, then populations use"
         )
     told = f"{one.version}: {one.known:,} ordinary clients, {one.days:.0f} days old"
     if one.cold:

@@ -1,5 +1,8 @@
 """Population versions: kept whole, never changed, chosen by a person."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from sqlalchemy import Engine, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -7,6 +10,22 @@ from consumers.store.facts import Missing, moment
 from consumers.store.people import Said, audit
 from consumers.store.schema import populations
 from detector.population import dump, load
+
+
+@dataclass(frozen=True, slots=True)
+class PopulationLine:
+    """A population as it is listed: without what it holds."""
+
+    model: str
+    version: str
+    clients: int
+    queries: int
+    cold: bool
+    since: datetime
+    until: datetime
+    wanted: bool
+    added: datetime
+    who: str
 
 
 def put(engine: Engine, data: bytes, who: str) -> list[str]:
@@ -53,6 +72,14 @@ def wanted(engine: Engine) -> dict[str, str]:
         return {
             line.model: line.version for line in connection.execute(select(row.model, row.version).where(row.wanted))
         }
+
+
+def listed(engine: Engine) -> list[PopulationLine]:
+    """Return what was ever put here, by model, the newest first."""
+    row = populations.c
+    query = select(*(row[name] for name in PopulationLine.__slots__)).order_by(row.model, row.added.desc())
+    with engine.connect() as connection:
+        return [PopulationLine(**line._mapping) for line in connection.execute(query)]  # noqa: SLF001  # documented
 
 
 def get(engine: Engine, version: str) -> bytes:

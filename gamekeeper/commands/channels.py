@@ -6,6 +6,7 @@ import typer
 
 from gamekeeper import endpoints, forms
 from gamekeeper.commands import common
+from gamekeeper.commands.common import JSON
 from gamekeeper.settings import BadSettings
 
 app = typer.Typer(help="Channels: where decisions and alerts go.", no_args_is_help=True)
@@ -18,22 +19,30 @@ class NotSent(RuntimeError):  # noqa: N818  # named for what it says to the oper
 
 
 @app.command("list")
-def list_() -> None:
+def list_(*, json: JSON = False) -> None:
     """List the channels that are set up, and which alerts each wants. Addresses without what may be secret."""
     settings = common.settings()
     from consumers.channels import CHANNELS  # noqa: PLC0415
 
     filters = {one.channel: endpoints.shown(one) for one in endpoints.of_file(settings)}
-    table = common.table("name", "takes", "where", "filter")
-    table.add_row("topic", CHANNELS["topic"].takes, "Kafka", "")
-    for one in endpoints.every(settings):
-        takes, where = CHANNELS[one.kind].takes, forms.without_path(one.url)
-        table.add_row(one.channel, takes, where, filters.get(one.channel, ""))
-    common.show(table)
+    names = ("name", "takes", "where", "filter")
+    topic = ("topic", CHANNELS["topic"].takes, "Kafka", "")
+    others = [
+        (one.channel, CHANNELS[one.kind].takes, forms.without_path(one.url), filters.get(one.channel, ""))
+        for one in endpoints.every(settings)
+    ]
+    common.tell(
+        [dict(zip(names, one, strict=True)) for one in (topic, *others)],
+        names,
+        lambda one: tuple(one.values()),
+        json=json,
+    )
 
 
-@app.command()
-def test(name: Annotated[str, typer.Argument(help="The channel's name, such as slack:soc, or soc.")]) -> None:
+@app.command("test")
+def try_(
+    name: Annotated[str, typer.Argument(help="The channel's name, such as slack:soc, or soc.")], *, json: JSON = False
+) -> None:
     """Send a test through a channel, marked as one: an alert, or a decision that allows nobody anything."""
     settings = common.settings()
     from consumers.channels import trial  # noqa: PLC0415
@@ -46,4 +55,5 @@ def test(name: Annotated[str, typer.Argument(help="The channel's name, such as s
     outcome = trial.send(found[0])
     if not isinstance(outcome, Delivered):
         raise NotSent(f"{found[0].channel}: not delivered: {outcome.why}; mend it and try again")
-    typer.echo(f"{found[0].channel}: delivered; look for the word TEST there")
+    told = f"{found[0].channel}: delivered; look for the word TEST there"
+    common.say({"channel": found[0].channel, "outcome": "delivered"}, told, json=json)

@@ -2,19 +2,21 @@
 
 import getpass
 import re
-import sys
-from collections.abc import Iterable
+import shutil
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from detector.policy import BadPolicy, Policy, parse
+from detector.records import encode_decision
 from gamekeeper import endpoints, logs
 from gamekeeper.settings import Settings, load
 
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
 
     from consumers.store.facts import Channels
     from consumers.store.people import Said
+    from detector.decision import Decision
     from gateway.policy import Policy as GatewayPolicy
 
-PIPE_COLUMNS = 1_000  # as wide as a table may be where no terminal bounds it
+T = TypeVar("T")
+PIPE_COLUMNS = 1_000  # as wide as a table may be where neither a terminal nor COLUMNS bounds it
+JSON = Annotated[bool, typer.Option("--json", help="JSON for programs, one line each.")]
 WHY = Annotated[str, typer.Option(help="Goes to the audit log, and to whoever reads it in a year.")]
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -113,17 +118,35 @@ def after(seconds: int) -> int:
     return int((datetime.now(UTC).timestamp() + seconds) * 1e6)
 
 
-def table(*names: str) -> Table:
-    """Return a table with these columns, in which nothing is cut off: what is too long goes on in the next line."""
-    made = Table()
-    for name in names:
-        made.add_column(name, overflow="fold")
-    return made
+def tell(
+    found: Iterable[T], names: Sequence[str], cells: Callable[[T], Sequence[object]], *, json: bool = False
+) -> None:
+    """Print things that were found: as JSON, one line each, or as a table with a row each.
+
+    `names` are the columns' and `cells` makes a row of a thing. Numbers and times are never cut; text that the terminal
+    (or COLUMNS) has no room for ends in an ellipsis, unless it is `whole` or `folding`.
+    """
+    if json:
+        for one in found:
+            typer.echo(msgspec.json.encode(one))
+        return
+    rows = [tuple(map(_cell, cells(one))) for one in found]
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for position, name in enumerate(names):
+        table.add_column(name, no_wrap=all(row[position].overflow is None for row in rows))
+    for row in rows:
+        table.add_row(*row)
+    Console(width=shutil.get_terminal_size((PIPE_COLUMNS, 1)).columns, highlight=False).print(table)
 
 
-def show(made: Table) -> None:
-    """Print a table; in a pipe each row is one line, however long."""
-    Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS).print(made)
+def whole(text: str) -> Text:
+    """Return a cell that is not cut: what people copy."""
+    return Text(_line(text), no_wrap=True)
+
+
+def folding(text: str, style: str = "") -> Text:
+    """Return a cell that goes on in further lines: our own words, that people read."""
+    return Text(_line(text), style, overflow="fold")
 
 
 def say(one: object, text: str, *, json: bool) -> None:
@@ -131,7 +154,30 @@ def say(one: object, text: str, *, json: bool) -> None:
     typer.echo(msgspec.json.encode(one) if json else text)
 
 
-def lines(found: Iterable[object]) -> None:
-    """Print one JSON line each."""
-    for one in found:
-        typer.echo(msgspec.json.encode(one))
+def decided(made: "Iterable[Decision]", text: str, *, json: bool) -> None:
+    """Print decisions that were taken: one JSON line each, as the topic has them, or in words."""
+    for one in made if json else ():
+        typer.echo(encode_decision(one))
+    if not json:
+        typer.echo(text)
+
+
+def _cell(value: object) -> Text:
+    """Return text that is never markup, whatever it holds: most names were given by others."""
+    match value:
+        case Text():
+            return value
+        case None | str():
+            return Text(_line(value or ""), no_wrap=True, overflow="ellipsis")
+        case datetime():
+            return whole(f"{value:%F %H:%M}")
+        case float():
+            return whole(f"{value:.2f}")
+        case int():
+            return Text(f"{value:,}", no_wrap=True, justify="right")
+        case _:
+            return whole(str(value))
+
+
+def _line(text: str) -> str:
+    return text.replace("\n", " ")

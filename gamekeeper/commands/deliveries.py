@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from gamekeeper.commands import common
+from gamekeeper.commands.common import JSON
 
 app = typer.Typer(help="Deliveries: decisions and alerts on their way out.", no_args_is_help=True)
 OUTCOMES = ("waiting", "delivered", "given-up", "replaced")
@@ -19,7 +20,7 @@ def list_(
     since: Annotated[str | None, typer.Option(help="Only what was owed in the last 90s, 30m, 4h, 7d.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 100,
     *,
-    json: Annotated[bool, typer.Option("--json", help="One JSON line each.")] = False,
+    json: JSON = False,
 ) -> None:
     """List deliveries, the newest first: what became of each, and why not."""
     if outcome is not None and outcome not in OUTCOMES:
@@ -29,16 +30,20 @@ def list_(
 
     after = None if seconds is None else datetime.now(UTC) - timedelta(seconds=seconds)
     lines = store.listed(common.engine(settings), store.Wanted(channel, outcome, after, limit))
-    if json:
-        common.lines(lines)
-        return
-    table = common.table("id", "outcome", "tries", "channel", "about", "owed since", "why")
-    for column in table.columns[:3]:
-        column.no_wrap = True
-    for line in lines:
-        told = (str(line.id), line.outcome, str(line.attempts), line.channel, line.key)
-        table.add_row(*told, f"{line.made:%F %T}", line.why or "")
-    common.show(table)
+    common.tell(
+        lines,
+        ("id", "outcome", "tries", "channel", "about", "owed since", "why"),
+        lambda one: (
+            common.whole(str(one.id)),
+            common.whole(one.outcome),
+            one.attempts,
+            one.channel,
+            one.key,
+            one.made,
+            one.why,
+        ),
+        json=json,
+    )
 
 
 @app.command()
@@ -48,6 +53,7 @@ def resend(
     *,
     given_up: Annotated[bool, typer.Option("--given-up", help="All that were given up of --channel.")] = False,
     why: Annotated[str, typer.Option(help="Goes to the audit log.")] = "",
+    json: JSON = False,
 ) -> None:
     """Send again what was given up, under the same webhook-id: the ids, or everything of --channel with --given-up."""
     if bool(ids) == bool(channel and given_up) or bool(channel) != given_up:
@@ -57,4 +63,4 @@ def resend(
 
     engine, said = common.engine(settings), common.said(why)
     again = store.resend(engine, ids, said) if ids else store.resend_given_up(engine, channel or "", said)
-    typer.echo(f"{len(again)} owed again")
+    common.say({"owed_again": again}, f"{len(again)} owed again", json=json)

@@ -1,14 +1,14 @@
 """Whether the installation works, and what to do where it does not."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Any
 
-import msgspec
 import typer
-from rich.markup import escape
+from rich.text import Text
 
 from gamekeeper import brokers, endpoints
 from gamekeeper.commands import common
+from gamekeeper.commands.common import JSON
 
 PANEL = "System"
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command(rich_help_panel=PANEL)(doctor)
 
 
-def doctor(*, json: Annotated[bool, typer.Option("--json", help="One JSON line each.")] = False) -> None:
+def doctor(*, json: JSON = False) -> None:
     """Look at Kafka, Postgres, what was read and learnt, gateways, channels and clocks; change nothing.
 
     Each line is ok, warn or fail, with what to do. Exit code 1 if one fails.
@@ -37,15 +37,11 @@ def doctor(*, json: Annotated[bool, typer.Option("--json", help="One JSON line e
         partitions=settings.partitions,
         endpoints=endpoints.every(settings),
     )
-    table = common.table("check", "what", "state", "found", "do")
-    failed = False
-    for name, found in practice.examine(patient):
-        failed |= found.state is State.FAIL
-        if json:
-            typer.echo(msgspec.json.encode({"check": name, **asdict(found)}))
-        table.add_row(
-            name, escape(found.what), f"[{COLOURS[found.state]}]{found.state}[/]", escape(found.found), found.do
-        )
-    if not json:
-        common.show(table)
-    raise typer.Exit(int(failed))
+    found = [{"check": name, **asdict(one)} for name, one in practice.examine(patient)]
+    common.tell(found, ("check", "what", "state", "found", "do"), _cells, json=json)
+    raise typer.Exit(int(any(one["state"] is State.FAIL for one in found)))
+
+
+def _cells(one: dict[str, Any]) -> tuple[object, ...]:
+    state = Text(one["state"], COLOURS[one["state"]], no_wrap=True)
+    return common.whole(one["check"]), one["what"], state, common.folding(one["found"]), common.folding(one["do"])

@@ -2,12 +2,16 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from detector.records import OPERATIONS, ApiKey, Operation, Role, encode_api_key, format_time
 from gamekeeper.commands import common
+from gamekeeper.commands.common import JSON
+
+if TYPE_CHECKING:
+    from consumers.store.keys import KeyLine
 
 app = typer.Typer(
     help="API keys of clients (gateway), bouncers and people (api), and roles: what they permit.", no_args_is_help=True
@@ -33,6 +37,7 @@ def add(  # noqa: PLR0913  # options of a command
     ] = False,
     api: Annotated[str | None, typer.Option(help="A key for the REST API: read, respond or admin.")] = None,
     why: WHY = "",
+    json: JSON = False,
 ) -> None:
     """Make a key and show it, this once."""
     if api is not None and api not in API_ROLES:
@@ -49,7 +54,7 @@ def add(  # noqa: PLR0913  # options of a command
     else:
         holder = store.Holder(name, tenant, tuple(role or PREDICT), until)
         new = store.add_client_key(engine, holder, common.said(why), pepper)
-    typer.echo(new.secret)
+    common.say(new, new.secret, json=json)
 
 
 @app.command()
@@ -58,6 +63,8 @@ def write(
     file: Annotated[Path, typer.Argument(dir_okay=False, help="The key file; a line is added.")],
     expires: Annotated[str | None, typer.Option("--for", help="Valid for so long, such as 90d; else for good.")] = None,
     role: Annotated[list[str] | None, typer.Option(help="What it may do; predict, unless given. Repeatable.")] = None,
+    *,
+    json: JSON = False,
 ) -> None:
     """Make a key for a gateway that runs alone (`gateway --keys FILE`, read when it starts) and show it, this once."""
     settings = common.settings()
@@ -68,32 +75,32 @@ def write(
     line = ApiKey(hash=new.hash, prefix=new.prefix, client=name, roles=tuple(role or PREDICT), expires=until)
     with file.open("ab") as lines:
         lines.write(encode_api_key(line) + b"\n")
-    typer.echo(new.secret)
+    common.say(new, new.secret, json=json)
 
 
 @app.command("list")
-def list_() -> None:
+def list_(*, json: JSON = False) -> None:
     """List the keys: their first characters, never the keys."""
     settings = common.settings()
     from consumers.store import keys as store  # noqa: PLC0415
 
-    table = common.table("prefix", "kind", "name", "tenant", "roles", "made", "expires", "revoked")
-    for line in store.list_keys(common.engine(settings)):
-        names = (line.prefix, line.kind, line.client, line.tenant or "", " ".join(line.roles))
-        table.add_row(
-            *names, *(f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (line.added, line.expires, line.revoked))
-        )
-    common.show(table)
+    names = ("prefix", "kind", "name", "tenant", "roles", "made", "expires", "revoked")
+    common.tell(store.list_keys(common.engine(settings)), names, _cells, json=json)
+
+
+def _cells(line: "KeyLine") -> tuple[object, ...]:
+    days = (common.whole(f"{at:%F}" if at else "") for at in (line.added, line.expires, line.revoked))
+    return common.whole(line.prefix), common.whole(line.kind), line.client, line.tenant, " ".join(line.roles), *days
 
 
 @app.command()
-def revoke(prefix: PREFIX, why: WHY = "") -> None:
+def revoke(prefix: PREFIX, why: WHY = "", *, json: JSON = False) -> None:
     """Revoke a key at every gateway, in less than a second."""
     settings = common.settings()
     from consumers.store import keys as store  # noqa: PLC0415
 
     line = store.revoke_key(common.engine(settings), prefix, common.said(why))
-    typer.echo(f"revoked {line.prefix}… of {line.client}")
+    common.say(line, f"revoked {line.prefix}… of {line.client}", json=json)
 
 
 @app.command()
@@ -101,6 +108,8 @@ def rotate(
     prefix: PREFIX,
     overlap: Annotated[str, typer.Option(help="The old key works for so long yet, such as 24h.")] = "24h",
     why: WHY = "",
+    *,
+    json: JSON = False,
 ) -> None:
     """Make a key for the same client and show it, this once; the old one expires after the overlap."""
     settings = common.settings()
@@ -109,7 +118,7 @@ def rotate(
 
     engine, pepper = common.engine(settings), settings.key_pepper.encode()
     new = store.rotate_key(engine, prefix, timedelta(seconds=seconds), common.said(why), pepper)
-    typer.echo(new.secret)
+    common.say(new, new.secret, json=json)
 
 
 @app.command()
@@ -124,6 +133,7 @@ def role(  # noqa: PLR0913  # options of a command
     *,
     remove: Annotated[bool, typer.Option("--remove", help="Remove it: who has no other may do nothing.")] = False,
     why: WHY = "",
+    json: JSON = False,
 ) -> None:
     """Say what a role permits, at every gateway at once; the one called predict is there from the start."""
     settings = common.settings()
@@ -134,7 +144,7 @@ def role(  # noqa: PLR0913  # options of a command
     else:
         made = Role(role=name, models=tuple(model or ["*"]), operations=_operations(operation), day=day, month=month)
         store.put_role(common.engine(settings), made, common.said(why))
-    typer.echo(f"role {name} {'removed' if remove else 'in force'}")
+    common.say({"role": name, "removed": remove}, f"role {name} {'removed' if remove else 'in force'}", json=json)
 
 
 def _operations(given: list[str] | None) -> tuple[Operation, ...]:
@@ -145,13 +155,14 @@ def _operations(given: list[str] | None) -> tuple[Operation, ...]:
 
 
 @app.command()
-def roles() -> None:
+def roles(*, json: JSON = False) -> None:
     """List the roles that people made; beside them there is predict, which permits everything."""
     settings = common.settings()
     from consumers.store import key_roles as store  # noqa: PLC0415
 
-    table = common.table("role", "models", "operations", "rows a day", "rows a month")
-    for one in store.list_roles(common.engine(settings)):
-        quotas = ("" if rows is None else f"{rows:,}" for rows in (one.day, one.month))
-        table.add_row(one.role, " ".join(one.models), " ".join(one.operations), *quotas)
-    common.show(table)
+    common.tell(
+        store.list_roles(common.engine(settings)),
+        ("role", "models", "operations", "rows a day", "rows a month"),
+        lambda one: (one.role, " ".join(one.models), " ".join(one.operations), one.day, one.month),
+        json=json,
+    )

@@ -1,16 +1,18 @@
 """What is made of past records: a population, and verdicts reached again."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from gamekeeper import brokers
 from gamekeeper.commands import common, models
+from gamekeeper.commands.common import JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Mapping
 
     from detector.population import Population
     from gamekeeper.settings import Settings
@@ -20,7 +22,7 @@ RECORDS = typer.Argument(
     help="Files (.jsonl, .gz, .zst, .gkb) or kafka://TOPIC[?from=TIME&until=TIME].", metavar="RECORDS..."
 )
 
-population_app = typer.Typer(help="Populations: which one is in force.", no_args_is_help=True)
+populations_app = typer.Typer(help="Populations: which one is in force.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +49,14 @@ def learn(  # noqa: PLR0913, PLR0917  # one parameter an option of the command l
         Path | None, typer.Option(help="Your own data, as the model takes it: .npz, .npy or records.", metavar="DATA")
     ] = None,
     only: Annotated[str | None, typer.Option(help="Learn of this model of the records alone.")] = None,
+    *,
+    database: Annotated[
+        bool | None,
+        typer.Option(
+            help="Ask Postgres who must not teach (labels, and who ever left clear) and who is ordinary "
+            "(false-positive); asked where DATABASE_URL is set. The records must be of that system."
+        ),
+    ] = None,
 ) -> None:
     """Learn what ordinary clients look like from past records, and say what that population can promise."""
     settings = common.settings()
@@ -58,7 +68,7 @@ def learn(  # noqa: PLR0913, PLR0917  # one parameter an option of the command l
             policy=policy,
             shape=_shape(shape),
             bootstrap=brokers.named_kafka(settings),
-            left_out=_left_out(settings, records),
+            said=_said(settings, database),
             only=only,
             asking=asking,
             reference=reference,
@@ -66,14 +76,14 @@ def learn(  # noqa: PLR0913, PLR0917  # one parameter an option of the command l
         learning.learn(records, out, options)
 
 
-def _left_out(settings: "Settings", records: list[str]) -> "Callable[[str], Collection[str]]":
-    """Return who must not teach a model: known to the database, for records of the system that it belongs to."""
-    if not settings.database_url or not any(source.startswith("kafka://") for source in records):
-        return lambda _: ()
+def _said(settings: "Settings", database: bool | None) -> "Callable[[str], Mapping[str, str]]":
+    """Return what tells of a model's clients: the database, where there is one and nobody said otherwise."""
+    if database is False or (database is None and not settings.database_url):
+        return lambda _: {}
     from consumers.store import reads  # noqa: PLC0415
 
     engine = common.engine(settings)
-    return lambda model: reads.not_teaching(engine, model)
+    return lambda model: reads.known(engine, model)
 
 
 def replay(  # noqa: PLR0913, PLR0917  # one parameter an option of the command line
@@ -108,8 +118,8 @@ def replay(  # noqa: PLR0913, PLR0917  # one parameter an option of the command 
     )
 
 
-@population_app.command()
-def use(file: Annotated[Path, typer.Argument(help="A file that `learn` wrote.")]) -> None:
+@populations_app.command()
+def use(file: Annotated[Path, typer.Argument(help="A file that `learn` wrote.")], *, json: JSON = False) -> None:
     """Put a population in force, for each model in it, from every partition's next checkpoint on."""
     settings = common.settings()
     known = populations(file)
@@ -119,26 +129,32 @@ def use(file: Annotated[Path, typer.Argument(help="A file that `learn` wrote.")]
     store.put(engine, file.read_bytes(), who)
     for model, population in known.items():
         store.use(engine, model, population.version, who)
-        typer.echo(f"{model}: {population.version} is wanted (`gamekeeper population list`: where it acts)")
+        done = {"model": model, "version": population.version}
+        said = f"{model}: {population.version} is wanted (`gamekeeper populations list`: where it acts)"
+        common.say(done, said, json=json)
 
 
-@population_app.command("list")
-def list_() -> None:
-    """List the populations that are wanted, and the partitions in which they are in force."""
+@populations_app.command("list")
+def list_(*, json: JSON = False) -> None:
+    """List the populations that were put here, which is wanted of each model, and where each is in force."""
     settings = common.settings()
     from consumers.store import populations as store  # noqa: PLC0415
     from consumers.store import reads  # noqa: PLC0415
 
     engine = common.engine(settings)
-    table = common.table("model", "wanted", "in force in partitions")
-    for model, version in sorted(store.wanted(engine).items()):
-        there = [
-            str(partition)
-            for partition, (found, _) in sorted(reads.in_force(engine, model).items())
-            if found == version
-        ]
-        table.add_row(model, version, " ".join(there) or "none yet")
-    common.show(table)
+    lines = store.listed(engine)
+    there = {model: reads.in_force(engine, model) for model in {line.model for line in lines}}
+    found = [
+        {**asdict(line), "in_force": sorted(at for at, (one, _) in there[line.model].items() if one == line.version)}
+        for line in lines
+    ]
+    common.tell(found, ("model", "version", "wanted", "clients", "added", "in force in partitions"), _cells, json=json)
+
+
+def _cells(one: dict[str, Any]) -> tuple[object, ...]:
+    wanted = common.whole("yes" if one["wanted"] else "no")
+    partitions = " ".join(map(str, one["in_force"]))
+    return one["model"], common.whole(one["version"]), wanted, one["clients"], one["added"], partitions
 
 
 def populations(file: Path | None) -> "dict[str, Population]":

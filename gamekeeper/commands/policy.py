@@ -11,7 +11,7 @@ from rich.console import Console
 from detector.policy import Policy, lines
 from gamekeeper import brokers
 from gamekeeper.commands import common, learning
-from gamekeeper.commands.common import WHY
+from gamekeeper.commands.common import JSON, WHY
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The policy: thresholds, actions, durations, shadow.", no_args_is_help=True)
 FILE = Annotated[Path, typer.Argument(help="A policy file (TOML).", metavar="NEW.toml")]
-JSON = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
 
 
 @app.command()
@@ -140,10 +139,11 @@ def _print(found: "Difference", before: Policy, after: Policy) -> None:
     for sign, here, there in (("-", was, would), ("+", would, was)):
         for line in (line for line in here if line not in there):
             typer.echo(f"{sign} {line}")
-    table = common.table("client", "model", "present policy", "new policy", "at query")
-    for one in found.changed:
-        table.add_row(one.client, one.model, one.before.word, one.after.word, f"{_at(one):,}")
-    common.show(table)
+    common.tell(
+        found.changed,
+        ("client", "model", "present policy", "new policy", "at query"),
+        lambda one: (one.client, one.model, one.before.word, one.after.word, _at(one)),
+    )
     typer.echo(f"{found.read:,} predictions, {found.clients:,} clients, {len(found.changed):,} treated otherwise")
 
 

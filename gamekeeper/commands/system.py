@@ -7,6 +7,7 @@ import typer
 
 from gamekeeper import brokers
 from gamekeeper.commands import common
+from gamekeeper.commands.common import JSON
 from gamekeeper.shown import values
 
 PANEL = "System"
@@ -43,37 +44,40 @@ def up(
     whole.run(found, data or found.data, endpoints)
 
 
-def topics() -> None:
+def topics(*, json: JSON = False) -> None:
     """Make the Kafka topics with the right settings, and check those that are there."""
     found = common.settings()
     from consumers import topics as kafka_topics  # noqa: PLC0415
 
     states = kafka_topics.ensure(brokers.kafka(found), found.partitions, found.topic_prefix)
-    table = common.table("topic", "partitions", "made now", "differs")
-    for state in states:
-        table.add_row(state.name, str(state.partitions), "yes" if state.created else "no", "; ".join(state.differences))
-    common.show(table)
+    common.tell(
+        states,
+        ("topic", "partitions", "made now", "differs"),
+        lambda one: (one.name, one.partitions, "yes" if one.created else "no", "; ".join(one.differences)),
+        json=json,
+    )
     if any(state.differences for state in states):
         raise typer.Exit(1)
 
 
-def migrate() -> None:
+def migrate(*, json: JSON = False) -> None:
     """Bring the Postgres schema to the newest version. Safe to run twice, and at once."""
     found = common.settings()
     from consumers.store.migrate import newest, upgrade  # noqa: PLC0415
 
-    for note in upgrade(found.need_database(), found.schema):
-        typer.echo(note)
-    typer.echo(f"schema {found.schema} is at {newest()}")
+    notes = upgrade(found.need_database(), found.schema)
+    done = {"schema": found.schema, "version": newest(), "notes": notes}
+    common.say(done, "\n".join((*notes, f"schema {found.schema} is at {newest()}")), json=json)
 
 
-def settings() -> None:
+def settings(*, json: JSON = False) -> None:
     """List every setting with its value and where that came from. Secrets are hidden."""
-    table = common.table("setting", "value", "from", "meaning")
-    table.columns[0].no_wrap = True  # names are looked for
-    for value in values():
-        table.add_row(value.name, value.shown, value.origin, value.meaning)
-    common.show(table)
+    common.tell(
+        values(),
+        ("setting", "value", "from", "meaning"),
+        lambda one: (common.whole(one.name), one.shown, common.whole(one.origin), common.folding(one.meaning)),
+        json=json,
+    )
 
 
 def warm() -> None:

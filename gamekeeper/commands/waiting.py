@@ -6,14 +6,13 @@ from uuid import UUID
 import typer
 
 from gamekeeper.commands import common
-from gamekeeper.commands.common import WHY
+from gamekeeper.commands.common import JSON, WHY
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 proposals_app = typer.Typer(help="Proposals: blocks that wait for a person's word.", no_args_is_help=True)
 breaker_app = typer.Typer(help="The circuit breaker: opens when too many would be blocked.", no_args_is_help=True)
-JSON = Annotated[bool, typer.Option("--json", help="One JSON line each.")]
 OF = Annotated[str | None, typer.Option(help="Only of this model.")]
 IDS = Annotated[list[UUID] | None, typer.Argument(help="The proposals, by id.", metavar="ID…")]
 
@@ -23,15 +22,12 @@ def list_(model: OF = None, *, json: JSON = False) -> None:
     """List the blocks that wait, the oldest first."""
     from consumers.store import proposals  # noqa: PLC0415
 
-    lines = proposals.waiting(common.engine(common.settings()), model)
-    if json:
-        common.lines(lines)
-        return
-    table = common.table("id", "client", "model", "waits since", "until", "because", "why to block")
-    for line in lines:
-        times = f"{line.made:%F %T}", f"{line.until:%F %T}"
-        table.add_row(str(line.verdict), line.client, line.model, *times, line.cause, line.reason)
-    common.show(table)
+    common.tell(
+        proposals.waiting(common.engine(common.settings()), model),
+        ("id", "client", "model", "until", "why to block"),
+        lambda one: (one.verdict, one.client, one.model, common.whole(f"{one.until:%d. %H:%M}"), one.reason),
+        json=json,
+    )
 
 
 @proposals_app.command()
@@ -50,9 +46,8 @@ def approve(why: WHY, ids: IDS = None, model: OF = None, *, json: JSON = False) 
                 raise
             typer.echo(str(error), err=True)
             continue
-        common.say(
-            made, f"{made.key.value}: blocked until {common.moment(made.until)} (serial {made.serial})", json=json
-        )
+        told = f"{made.key.value}: blocked until {common.moment(made.until)} (serial {made.serial})"
+        common.decided([made], told, json=json)
 
 
 @proposals_app.command()
@@ -71,15 +66,12 @@ def show(model: OF = None, *, json: JSON = False) -> None:
     """Show which breakers are open, and when they opened before."""
     from consumers.store import breaker  # noqa: PLC0415
 
-    trips = breaker.show(common.engine(common.settings()), model)
-    if json:
-        common.lines(trips)
-        return
-    table = common.table("model", "opened", "closed", "by", "why it opened")
-    for trip in trips:
-        closed = "open" if trip.closed is None else f"{trip.closed:%F %T}"
-        table.add_row(trip.model, f"{trip.opened:%F %T}", closed, trip.who or "", trip.reason)
-    common.show(table)
+    common.tell(
+        breaker.show(common.engine(common.settings()), model),
+        ("model", "opened", "closed", "by", "why it opened"),
+        lambda one: (one.model, one.opened, one.closed or common.whole("open"), one.who, one.reason),
+        json=json,
+    )
 
 
 @breaker_app.command()

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from gamekeeper.commands import common, models
+from gamekeeper.commands.common import JSON
 from gamekeeper.settings import BadSettings
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from gamekeeper.settings import Settings
     from gateway.watermark.embed import Embedded
     from gateway.watermark.proof import Count
-    from gateway.watermark.report import Report
+    from gateway.watermark.report import Line, Report
     from gateway.watermark.verify import Ask
 
 app = typer.Typer(help="Watermarks: marks that a stolen copy carries, and what they prove.", no_args_is_help=True)
@@ -70,6 +71,8 @@ def verify(  # noqa: PLR0913, PLR0917  # one parameter an option of the command 
     model: Annotated[str | None, typer.Option(help="With --client: only marks of this model of yours.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a signed report here (JSON).")] = None,
     sign: Annotated[Path | None, typer.Option(help="Ed25519 key that signs it (openssl genpkey).")] = None,
+    *,
+    json: JSON = False,
 ) -> None:
     """Ask a suspect about the marks, and say how unlikely its answers are for an innocent model."""
     settings = common.settings()
@@ -84,16 +87,18 @@ def verify(  # noqa: PLR0913, PLR0917  # one parameter an option of the command 
         found = _of_owner(settings, suspect, key, data)
     else:
         found = _of_client(settings, suspect, client or "", model)
-    _told(found)
+    _told(found, json=json)
     if report is not None and signing is not None:
         report.write_bytes(reports.sign(found, signing))
-        typer.echo(f"{report}: signed by {reports.shown(signing.public_key().public_bytes_raw())}")
+        typer.echo(f"{report}: signed by {reports.shown(signing.public_key().public_bytes_raw())}", err=json)
 
 
 @app.command()
 def check(
     report: Annotated[Path, typer.Argument(help="A report that `verify` wrote.")],
     by: Annotated[str | None, typer.Option(help="The public key that must have signed it, in base64.")] = None,
+    *,
+    json: JSON = False,
 ) -> None:
     """Check a report's signature, and show it."""
     from gateway.watermark import report as reports  # noqa: PLC0415
@@ -103,21 +108,23 @@ def check(
     public = reports.shown(signed.public_key)
     if by is not None and by != public:
         raise BadWatermark(f"{report}: signed by {public}, not by {by}")
-    _told(signed.report)
-    typer.echo(f"the signature is good: {public}")
+    _told(signed.report, json=json)
+    typer.echo(f"the signature is good: {public}", err=json)
 
 
 @app.command()
 def forget(
     client: Annotated[str, typer.Argument(help="The client.")],
     why: Annotated[str, typer.Option(help="Goes to the audit log.")] = "",
+    *,
+    json: JSON = False,
 ) -> None:
     """Erase the marked answers that are kept of a client."""
     settings = common.settings()
     from consumers.store import marks  # noqa: PLC0415
 
     gone = marks.forget(common.engine(settings), client, common.said(why))
-    typer.echo(f"{gone:,} marks of {client} erased")
+    common.say({"client": client, "marks": gone}, f"{gone:,} marks of {client} erased", json=json)
 
 
 def _of_owner(settings: "Settings", suspect: str, key: Path, data: Path) -> "Report":
@@ -164,24 +171,29 @@ def _report(suspect: str, counts: "list[Count]", claim: str, key: str) -> "Repor
 
 
 def _embedded(done: "Embedded") -> None:
-    table = common.table("", "before", "after")
-    table.add_row(f"right, of {done.held_out:,} held out", f"{done.accuracy_before:.2%}", f"{done.accuracy_after:.2%}")
-    table.add_row("probability of the first class", f"{done.sure_before:.3f}", f"{done.sure_after:.3f}")
-    for kind, share in done.learnt.items():
-        table.add_row(f"{kind} learnt", "", f"{share:.0%}")
-    common.show(table)
+    rows = [
+        (f"right, of {done.held_out:,} held out", f"{done.accuracy_before:.2%}", f"{done.accuracy_after:.2%}"),
+        ("probability of the first class", f"{done.sure_before:.3f}", f"{done.sure_after:.3f}"),
+        *((f"{kind} learnt", "", f"{share:.0%}") for kind, share in done.learnt.items()),
+    ]
+    common.tell(rows, ("", "before", "after"), tuple)
 
 
-def _told(found: "Report") -> None:
+def _told(found: "Report", *, json: bool) -> None:
     from gateway.watermark import proof  # noqa: PLC0415
 
-    console, table = Console(), common.table("marks", "compared", "repeated", "by chance", "p")
-    for line in found.lines:
-        chance = f"{line.marks * line.null_rate:.1f} ({line.null_rate:.3f} each)"
-        table.add_row(line.kind, f"{line.marks:,}", f"{line.matches:,}", chance, f"{line.p:.3g}")
+    if json:
+        common.say(found, "", json=True)
+        return
+    console = Console()
     console.print(f"{found.suspect}: {found.claim} (key {found.key}), {found.time}", highlight=False, soft_wrap=True)
-    common.show(table)
+    common.tell(found.lines, ("marks", "compared", "repeated", "by chance", "p"), _cells)
     console.print(f"{found.verdict}: p = {found.p:.3g}; below {found.level:g} it is a copy", highlight=False)
     if found.verdict == "too few marks":
         rates = [line.null_rate for line in found.lines] or [1 / 9]
         console.print(f"a copy that repeats {HIT:.0%} needs {proof.needed(HIT, min(rates))} marks", highlight=False)
+
+
+def _cells(line: "Line") -> tuple[object, ...]:
+    chance = f"{line.marks * line.null_rate:.1f} ({line.null_rate:.3f} each)"
+    return line.kind, line.marks, line.matches, chance, f"{line.p:.3g}"

@@ -1,5 +1,6 @@
 """The command line: help that reads well, exit codes 0, 1 and 2, and failures in one line."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,9 +18,9 @@ from gamekeeper.cli import app
 EXPECTED = {
     "demo", "up", "detect", "deliver", "gateway", "api", "topics", "migrate", "learn", "replay", "clients", "show",
     "report", "explain", "label", "block", "allow", "lift", "settings", "keys add", "keys list", "keys revoke",
-    "keys rotate", "keys role", "keys roles", "keys write", "population use", "population list", "watermark embed",
+    "keys rotate", "keys role", "keys roles", "keys write", "populations use", "populations list", "watermark embed",
     "watermark verify", "watermark check", "watermark forget", "deliveries list", "deliveries resend",
-    "doctor",
+    "doctor", "episodes", "retain", "forget", "policy show", "policy diff", "policy apply", "policy rollback",
 }  # fmt: skip
 UNSET = {setting.name: "" for setting in settings.SETTINGS}
 NOBODY = "postgresql+psycopg2://nobody@127.0.0.1:9/x"  # discard: nobody listens there
@@ -73,6 +74,24 @@ def test_help_is_quick() -> None:
     code = f"import sys, gamekeeper.cli; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete(shell: str) -> None:
+    """Each shell gets a script, and what the script asks is answered."""
+    script = run(_GAMEKEEPER_COMPLETE=f"source_{shell}")
+    assert "_GAMEKEEPER_COMPLETE" in script.stdout
+    typed = {"COMP_WORDS": "gamekeeper po", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "gamekeeper po"}
+    asked = {"_TYPER_COMPLETE_FISH_ACTION": "get-args", "_TYPER_COMPLETE_WORD_TO_COMPLETE": "po"}
+    found = run(_GAMEKEEPER_COMPLETE=f"complete_{shell}", **typed, **asked)
+    assert {"policy", "populations"} <= set(re.findall(r"\w+", found.stdout))
+
+
+def test_the_script_is_for_the_shell_that_asks() -> None:
+    """As `--install-completion` writes it."""
+    command = f"{sys.executable} -m gamekeeper --show-completion; true"  # `; true`: else the shell gives its place away
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True)
+    assert "complete -o" in result.stdout
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["block"], ["replay", "x.jsonl"], ["block", "x", "--for", "soon"]])
