@@ -4,7 +4,7 @@ RECORDS are read twice: first to find each model's shape (that of most of its re
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -41,7 +41,7 @@ class LearnOptions:
     policy: Policy = field(default_factory=Policy)
     shape: Shape | None = None  # of one input of every model in the records; None: that of most records
     bootstrap: Brokers | str | None = None  # for kafka:// sources
-    left_out: Callable[[str], Collection[str]] = lambda _: ()  # model -> clients that must not teach it
+    said: Callable[[str], Mapping[str, str]] = lambda _: {}  # model -> what is known of its clients
     only: str | None = None  # the one model to learn of
     asking: Callable[[Shape], Ask] | None = None  # the model itself, for inputs of a shape
     reference: Path | None = None  # a sample of the owner's own data
@@ -139,7 +139,7 @@ def _how(model: str, shape: Shape, options: LearnOptions, shown: Progress) -> le
     own = options.reference
     return learning.Options(
         policy=options.policy,
-        left_out=options.left_out(model),
+        said=options.said(model),
         ask=None if options.asking is None else _counted(options.asking(shape), shown),
         reference=None if own is None else reference.read(own, model, shape, options.limit_bytes),
     )

@@ -33,6 +33,25 @@ class ClientLine:
 
 
 @dataclass(frozen=True, slots=True)
+class EpisodeLine:
+    """An episode: a row of `episodes`."""
+
+    client: str
+    model: str
+    number: int
+    id: UUID
+    tenant: str | None
+    opened: datetime  # event time of leaving clear
+    closed: datetime | None  # event time of returning to clear; None: open
+    standing: str
+    highest: str
+    score: float  # the highest
+    leakage: float | None
+    verdicts: int
+    signals: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ReadingLine:
     """One reading behind a verdict."""
 
@@ -96,15 +115,15 @@ _LATEST = text("""
     ORDER BY array_position(ARRAY['confirmed', 'suspected', 'watched', 'clear'], standing), score DESC, client, model
     LIMIT :limit
 """)
-_NOT_TEACHING = text("""
+_KNOWN = text("""
     WITH labels AS (
         SELECT DISTINCT ON (client) client, what FROM feedback
         WHERE model IN (:model, '*') AND what IN ('false-positive', 'true-positive', 'authorised-test')
         ORDER BY client, id DESC)
-    SELECT client FROM labels WHERE what <> 'false-positive'
-    UNION
-    SELECT client FROM episodes LEFT JOIN labels USING (client)
-    WHERE model = :model AND what IS DISTINCT FROM 'false-positive'
+    SELECT client, what FROM labels
+    UNION ALL
+    SELECT DISTINCT client, 'left-clear' FROM episodes
+    WHERE model = :model AND NOT EXISTS (SELECT FROM labels WHERE labels.client = episodes.client)
 """)
 _VERDICT = [schema.verdicts.c[name] for name in VerdictLine.__slots__ if name != "evidence"]
 
@@ -119,6 +138,20 @@ def clients(engine: Engine, limit: int = LINES, since: datetime | None = None) -
     """Return clients, the most suspicious first; with `since` those whose latest query (event time) is not older."""
     with engine.connect() as connection:
         return _lines(connection, None, limit, since)
+
+
+def episodes(
+    engine: Engine, client: str | None = None, model: str | None = None, *, only_open: bool = False
+) -> list[EpisodeLine]:
+    """Return episodes, those that opened last first; only those of a client, of a model, or that are not over."""
+    row = schema.episodes.c
+    query = select(*(row[name] for name in EpisodeLine.__slots__)).order_by(row.opened.desc(), row.id.desc())
+    query = query if client is None else query.where(row.client == client)
+    query = query if model is None else query.where(row.model == model)
+    query = query.where(row.closed.is_(None)) if only_open else query
+    with engine.connect() as connection:
+        found = connection.execute(query.limit(LINES))
+        return [EpisodeLine(**line._mapping) for line in found]  # noqa: SLF001  # documented
 
 
 def show(engine: Engine, client: str, limit: int = 50) -> Shown:
@@ -175,14 +208,13 @@ def standings(engine: Engine, model: str) -> dict[str, str]:
         return {line.client: line.standing for line in found}
 
 
-def not_teaching(engine: Engine, model: str) -> set[str]:
-    """Return the clients that a population must not be learnt from.
+def known(engine: Engine, model: str) -> dict[str, str]:
+    """Return what `learn` must know of clients of a model: the latest label, else "left-clear" if they ever did.
 
-    Those that ever left clear with the model, and those that a person labelled a thief or a test; never those
-    labelled false-positive: they are ordinary. Of several labels the latest counts.
+    Who is labelled false-positive is ordinary and teaches; the others must not.
     """
     with engine.connect() as connection:
-        return set(connection.execute(_NOT_TEACHING, {"model": model}).scalars())
+        return {line.client: line.what for line in connection.execute(_KNOWN, {"model": model})}
 
 
 def counts(engine: Engine, group: str | None = None, topic: str | None = None) -> tuple[int, int, int]:

@@ -1,6 +1,7 @@
 """Making a population: two passes over the past, the first only to find who must not teach."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -19,6 +20,7 @@ from detector.query import Queries, Shape
 from detector.signals import KINDS
 
 NO_SHAPE: Final[Shape] = ()
+ORDINARY: Final = "false-positive"  # what a person calls a client that teaches, whatever it looks like
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Options:
     """What a person may say about learning."""
 
     policy: Policy = field(default_factory=Policy)
-    left_out: Collection[str] = ()  # clients that must not teach
+    said: Mapping[str, str] = field(default_factory=dict)  # of clients: ORDINARY, or why they must not teach
     ask: Ask | None = None  # the model itself, for the true answers to what nobody asked
     reference: Reference | None = None  # inputs known to be in the model's domain
 
@@ -48,8 +50,9 @@ def learn(
     """
     options = options or Options()
     whole, span = gather(parts)
-    left_out = set(whole.clients) & set(options.left_out)
-    past = bounded(without(whole, left_out))
+    said = {client: options.said[client] for client in whole.clients if client in options.said}
+    ordinary = {client for client, what in said.items() if what == ORDINARY}
+    past = bounded(without(whole, said.keys() - ordinary))
     if len(past) == 0:
         raise LearnError("every client of this model was left out: nothing to learn from")
     blank = _blank(past, shape, span)
@@ -57,7 +60,7 @@ def learn(
         asked: list[int] = []
         how = _how(past, options, asked)
         progress("looking for clients who must not teach", 0.0)
-        aside, too_many = _unusual(past, blank, how, progress)
+        aside, too_many = _unusual(past, ordinary, blank, how, progress)
         past = without(past, aside)
         progress("learning from the rest", 0.5)
         draft = stages.run(past, blank, how, lambda what, done: progress(what, 0.5 + 0.4 * done))
@@ -65,7 +68,7 @@ def learn(
         learnt = copies.learn(past, draft.population)
     population = _described(past, learnt)
     lives = np.bincount(past.client)
-    told = notes.Told(draft, how, lives[lives > 0], tuple(aside), tuple(too_many), len(left_out), sum(asked))
+    told = notes.Told(draft, how, lives[lives > 0], tuple(aside), tuple(too_many), Counter(said.values()), sum(asked))
     progress("done", 1.0)
     return replace(population, notes=notes.sentences(population, told))
 
@@ -86,8 +89,13 @@ def _counted(ask: Ask, asked: list[int]) -> Ask:
     return counted
 
 
-def _unusual(past: Queries, blank: Population, how: Pass, progress: Progress) -> tuple[list[str], list[str]]:
-    """Return the clients to set aside, and those who look the same but are too many to be poison."""
+def _unusual(
+    past: Queries, ordinary: Collection[str], blank: Population, how: Pass, progress: Progress
+) -> tuple[list[str], list[str]]:
+    """Return the clients to set aside, and those who look the same but are too many to be poison.
+
+    Whom a person called `ordinary` is neither.
+    """
     clients = np.unique(past.client)
     if len(clients) < poison.CLIENTS_MIN:
         return [], []
@@ -98,7 +106,7 @@ def _unusual(past: Queries, blank: Population, how: Pass, progress: Progress) ->
     group, asked = stages.lives_of(past, first.population, how.policy)
     bounds = evidence.thresholds(how.policy.alpha, 1, len(KINDS))
     found = asked[poison.blocked(group, first.ceilings, bounds, gated=first.population.gated)]
-    suspects = [past.clients[at] for at in found]
+    suspects = [past.clients[at] for at in found if past.clients[at] not in ordinary]
     return (suspects, []) if len(suspects) <= poison.ASIDE_MAX * len(clients) else ([], suspects)
 
 

@@ -1,7 +1,7 @@
 """Notes: what a population has to say about how good it is, in sentences for the person who will rely on it."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -27,6 +27,13 @@ PARENTS: Final = (
 )
 
 
+LEFT_OUT: Final = {  # what is known of clients that must not teach, in words
+    "authorised-test": "labelled authorised-test",
+    "left-clear": "that ever left clear",
+    "true-positive": "labelled true-positive",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What is told about."""
@@ -36,7 +43,7 @@ class Told:
     lives: npt.NDArray[Any]  # i[clients] queries of each client
     aside: Sequence[str]  # clients set aside by the first pass
     too_many: Sequence[str]  # clients who look like thieves but are too many to be poison
-    left_out: int  # clients of the records that were left out
+    said: Mapping[str, int]  # clients of the records by what is known of them
     asked: int  # questions put to the model itself
 
 
@@ -81,11 +88,12 @@ def _promise(population: Population, policy: Policy) -> Iterator[str]:
 
 
 def _aside(told: Told) -> Iterator[str]:
-    if told.left_out:
-        yield (
-            f"clients left out: {told.left_out:,}; they had left clear before, or a person labelled them a thief or a "
-            "test (whom you label false-positive joins)"
-        )
+    left_out = {what: number for what, number in told.said.items() if what in LEFT_OUT}
+    if left_out:
+        why = ", ".join(f"{number:,} {LEFT_OUT[what]}" for what, number in sorted(left_out.items()))
+        yield f"clients left out: {sum(left_out.values()):,} ({why})"
+    if told.said.get("false-positive"):
+        yield f"clients let in whatever they look like: {told.said['false-positive']:,} labelled false-positive"
     if told.aside:
         yield (
             f"{len(told.aside)} clients were set aside because they behave like thieves: {poison.names(told.aside)}; "

@@ -72,4 +72,4 @@ def test_everybody_left_out_is_an_error() -> None:
     """Leaving out every client leaves nothing to learn from, and the error says so."""
     past, shape = PASTS["two classes, labels only"]
     with pytest.raises(LearnError, match="left out"):
-        learn([past], shape, Options(left_out=past.clients))
+        learn([past], shape, Options(said=dict.fromkeys(past.clients, "left-clear")))

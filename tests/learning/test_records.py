@@ -123,8 +123,10 @@ def test_reference_and_who_must_not_teach(tmp_path: Path, capsys: pytest.Capture
     """Both reach the detector, and what is printed says so."""
     path, out, own = _file(tmp_path, _records()), tmp_path / "p.gk", tmp_path / "own.npy"
     np.save(own, np.random.default_rng(2).random((50, 4)))
-    learn([str(path)], out, LearnOptions(reference=own, left_out=lambda model: {"[red]0", f"not of {model}"}))
+    said = {"[red]0": "left-clear", "[red]1": "false-positive", "not in these records": "true-positive"}
+    learn([str(path)], out, LearnOptions(reference=own, said={"m": said}.__getitem__))
     assert load(out.read_bytes())["m"].clients == CLIENTS - 1
-    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    assert "reference data: 50 rows joined" in said
-    assert "clients left out: 1;" in said
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "reference data: 50 rows joined" in printed
+    assert "clients left out: 1 (1 that ever left clear)" in printed
+    assert "clients let in whatever they look like: 1 labelled false-positive" in printed

@@ -167,8 +167,14 @@ def test_who_must_not_teach_a_population(engine: Engine) -> None:
     ):
         people.label(engine, client, "*" if client == "tester" else "digits", what, SAID)
     people.lift(engine, Scope.CLIENT, "plain", "*", SAID, CHANNELS)
-    assert reads.not_teaching(engine, "digits") == {"thief", "tester"}
-    assert reads.not_teaching(engine, "faces") == {"other", "tester"}
+    digits = {
+        "thief": "left-clear",
+        "tester": "authorised-test",
+        "ordinary": "false-positive",
+        "plain": "false-positive",
+    }
+    assert reads.known(engine, "digits") == digits
+    assert reads.known(engine, "faces") == {"other": "left-clear", "tester": "authorised-test"}
 
 
 def test_what_a_label_explained_acts_in_shadow_and_alerts_nobody(engine: Engine) -> None:
