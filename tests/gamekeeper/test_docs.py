@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from gamekeeper.cli import app
 from gamekeeper.settings import SETTINGS
 from tests.consumers.road import ROOT
+from tests.gamekeeper.test_cli import COMMANDS
 
 DOCS = [ROOT / "README.md", ROOT / "deploy" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SPAN, LINE = (
@@ -48,3 +49,10 @@ def test_what_is_to_be_typed_is_there(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert [command for command in told(text) if not known(command)] == []
     assert set(SETTING.findall(text)) <= OURS
+
+
+def test_every_command_is_told_of() -> None:
+    """One line each, in its own words."""
+    told_of = set((ROOT / "docs" / "commands.md").read_text(encoding="utf-8").splitlines())
+    for path, command in COMMANDS.items():
+        assert f"| `gamekeeper {' '.join(path)}` | {str(command.help).splitlines()[0]} |" in told_of
