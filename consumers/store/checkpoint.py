@@ -229,4 +229,5 @@ def _fence(connection: Connection, claimed: Claim, checkpoint: Checkpoint) -> No
         values |= {f"snapshot_{name}": total for name, total in added.items()}
     moved = connection.execute(update(offsets).where(at(claimed.place), row.epoch == claimed.epoch).values(values))
     if moved.rowcount != 1:
-        raise Fenced(f"{claimed.place.topic}/{claimed.place.partition}: another owner has claimed this partition")
+        place = f"{claimed.place.topic}/{claimed.place.partition}"
+        raise Fenced(f"{place}: another owner has claimed this partition, or a client of it was forgotten")

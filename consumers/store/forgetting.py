@@ -1,13 +1,14 @@
 """Erasing a person's data: everything that Postgres holds of a client, and what the compacted topics say of it."""
 
 import hashlib
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, literal, or_, select, tuple_, update
 
-from consumers.store import alerts, heads, owed
+from consumers.store import alerts, heads, memories, owed
 from consumers.store.facts import Channels, Missing
 from consumers.store.people import Said, audit
 from consumers.store.schema import (
@@ -32,12 +33,14 @@ from detector.decision import ANY_MODEL, Key, Scope
 from detector.records import encode_key
 
 HEARD = timedelta(minutes=10)  # after a decision's end everybody has heard of it: bouncers pull far more often
+WHOLE_SECONDS = 60.0  # to wait until snapshots hold all that was read: a running `detect` takes five checkpoints
+LOOK_SECONDS = 0.05  # between looks whether they do
 _BY_CLIENT: tuple[Table, ...] = (verdicts, standings, episodes, snapshots, feedback, suppressions, proposals, marks)
 _BY_SCOPE: tuple[Table, ...] = (decisions, decision_heads, allowlist)
 BEYOND = (  # what no statement here can reach, told to whoever forgets
     "the topic `predictions`, until its retention removes the client's records",
     "the topics `decisions` and `keys`, until Kafka compacts them (the tombstones are owed now)",
-    "the memory of a running `detect`, until the client leaves it or `detect` is started again",
+    "what the client asked and `detect` had not read yet, or in its first seconds: judged as a new client's",
     "what was sent to webhooks, mail and other channels; logs; backups of Postgres and its write-ahead log",
 )
 
@@ -64,12 +67,29 @@ def alias(client: str) -> str:
 def forget(engine: Engine, client: str, said: Said, channels: Channels) -> Forgotten:
     """Erase what is held of a client, and leave one line in the audit log without its name.
 
+    Whoever runs `detect` loses its partitions of the client for some seconds, and with them what it remembers of it.
     Raises Missing when nothing is known of it, ValueError when the reason names it, StillActs while a decision on it is
     in force or something about it is owed.
     """
     if client in said.why:
         raise ValueError("why: it names the client, and it stays; say it without the name")
+    end = time.monotonic() + WHOLE_SECONDS
+    while (gone := _forget(engine, client, said, channels)) is None:
+        if time.monotonic() > end:
+            raise StillActs(
+                f"client {client!r}: its partition has read more than its snapshots hold, and nobody goes on with it; "
+                "start `gamekeeper detect`, and say this again"
+            )
+        time.sleep(LOOK_SECONDS)
+    return gone
+
+
+def _forget(engine: Engine, client: str, said: Said, channels: Channels) -> Forgotten | None:
+    """Erase everything, or nothing at a moment at which a running `detect` would read the client again."""
     with engine.begin() as connection:
+        if not memories.end(connection, client):
+            connection.rollback()
+            return None
         locked = heads.lock_all_of(connection, Key(Scope.CLIENT, client, ANY_MODEL))
         about = _about(connection, client)
         _refuse_while_it_acts(connection, client, locked, about)

@@ -16,9 +16,10 @@ from kafka.structs import TopicPartition
 
 from benchmarks import traffic
 from consumers import kafka as room
-from consumers.store import people, populations
+from consumers.store import forgetting, people, populations
 from consumers.store.checkpoint import claim
 from consumers.store.facts import Channels, Place
+from consumers.store.people import Said
 from detector import wire
 from detector.decision import Scope
 from detector.detector import Detector
@@ -276,3 +277,24 @@ def _metrics(port: int) -> dict[str, float]:
 
 def _read_more(road: Road, before: int) -> bool:
     return road.read() > before
+
+
+@pytest.mark.slow  # forgets between two checkpoints that hold everything; tests of the store fence, too
+def test_who_is_forgotten_begins_anew(road: Road, plane: Population) -> None:
+    """A running detect drops what it holds of the client, and nothing of the others is lost or comes twice."""
+    streams = crowd()
+    first = {client: records[:60] for client, records in streams.items()}
+    quiet, later = "honest-0", {client: records[60:] for client, records in streams.items()}
+    known = "SELECT count(*) FROM snapshots WHERE client = 'honest-0'"
+    with detecting(road):
+        written = road.write(interleaved(first))
+        until(lambda: road.read() == written)
+        until(lambda: bool(road.one(known)))
+        forgetting.forget(road.engine, quiet, Said("ann", "asked to be erased"), Channels())
+        assert road.one(known) == 0
+        written += road.write(interleaved(later))
+        until(lambda: road.read() == written)
+    kept = {client: records for client, records in streams.items() if client != quiet}
+    assert set(stored(road)) == expected(kept, plane)
+    counted = dict(road.rows("SELECT client, queries FROM snapshots"))
+    assert counted == {client: len(records) for client, records in kept.items()} | {quiet: len(later[quiet])}

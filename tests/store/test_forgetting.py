@@ -5,7 +5,7 @@ from sqlalchemy import Engine, text
 
 from consumers.store import forgetting, keys, people
 from consumers.store.checkpoint import claim, save
-from consumers.store.facts import Channels, Checkpoint, Mark, Missing
+from consumers.store.facts import Channels, Checkpoint, Fenced, Mark, Missing
 from consumers.store.forgetting import StillActs
 from consumers.store.keys import Holder
 from consumers.store.outbox import Delivered, claim_deliveries, settle
@@ -133,3 +133,28 @@ def test_who_comes_back_begins_anew(known: Engine) -> None:
     forgetting.forget(known, NAME, SAID, Channels())
     save(known, claim(known, PLACE), Checkpoint(next=99, verdicts=[verdict(Standing.CONFIRMED, client=NAME)]))
     assert rows(known, "SELECT serial, action FROM decisions WHERE value = :name", name=NAME) == [(1, "block")]
+
+
+def test_a_running_owner_forgets_too(known: Engine) -> None:
+    """What it held in memory is refused; who claims next goes on from where it was."""
+    settle_all(known)
+    owner = claim(known, PLACE)
+    save(known, owner, Checkpoint(next=50))
+    forgetting.forget(known, NAME, SAID, Channels())
+    with pytest.raises(Fenced):
+        save(known, owner, Checkpoint(next=60, verdicts=[verdict(Standing.CONFIRMED, 2, client=NAME)]))
+    assert claim(known, PLACE).next == 50
+    assert count(known, "verdicts") == 1
+
+
+def test_nothing_is_erased_that_would_be_read_again(known: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While snapshots are behind, a new owner would read the client's records again."""
+    settle_all(known)
+    owner = claim(known, PLACE)
+    save(known, owner, Checkpoint(next=50, snapshotted=False))
+    monkeypatch.setattr(forgetting, "WHOLE_SECONDS", 0.0)
+    with pytest.raises(StillActs, match="gamekeeper detect"):
+        forgetting.forget(known, NAME, SAID, Channels())
+    assert count(known, "verdicts") == 2
+    save(known, owner, Checkpoint(next=60))
+    assert forgetting.forget(known, NAME, SAID, Channels()).rows["verdicts"] == 1
