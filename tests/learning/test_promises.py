@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detector.detector import Detector
-from detector.learning import learn
+from detector.learning import Options, learn
 from detector.policy import Policy
 from detector.population import Population, dump
 from detector.query import Queries
@@ -66,6 +66,17 @@ def test_thieves_in_the_past_do_not_open_the_door(thief: object) -> None:
     assert any(f"{POISONED} clients were set aside" in note and "poison 0" in note for note in population.notes)
     later = {f"thief {number}": thief(world.LATER, rng) for number in range(3)}
     assert _blocked(population, later) == set(later)
+
+
+@pytest.mark.slow  # learns once more; that labels arrive here is tested with the command
+def test_whom_a_person_calls_ordinary_teaches() -> None:
+    """A client that the first pass would set aside stays, on a person's word; its like does not."""
+    rng = np.random.default_rng(4)
+    poison = {f"poison {number}": world.noise(world.PAST, rng) for number in range(POISONED)}
+    past = world.asked(world.honest(world.PAST, CLIENTS, seed=1) | poison)
+    population = learn([past], world.SHAPE, Options(said={"poison 0": "false-positive"}))
+    assert population.clients == CLIENTS + 1
+    assert any(f"{POISONED - 1} clients were set aside" in note and "poison 0" not in note for note in population.notes)
 
 
 def test_same_records_same_bytes() -> None:
