@@ -2,20 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from consumers.records import check, read
+from consumers.report.inputs import Input, Inputs, Key
 from detector import names
 from detector.brokers import Brokers
 from detector.query import Queries, Shape
 from detector.wire import RECORD_BYTES_MAX, decode
-
-Key: TypeAlias = tuple[str, str]
-"""A query's model, and its id as `names.id_text` writes it."""
-Inputs: TypeAlias = Mapping[Key, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +27,7 @@ def look_up(
 ) -> Inputs:
     """Return the inputs f4[D] that the records hold; reads no further than needed. Raises BadSource."""
     check(sources)
-    found: dict[Key, npt.NDArray[np.float32]] = {}
+    found: dict[Key, Input] = {}
     for source in sources:
         for batch in read(source, bootstrap, limit_bytes=limit_bytes):
             if len(found) == len(sought.named):
@@ -42,12 +37,12 @@ def look_up(
     return found
 
 
-def _among(queries: Queries, sought: Sought) -> dict[Key, npt.NDArray[np.float32]]:
+def _among(queries: Queries, sought: Sought) -> dict[Key, Input]:
     if queries.input is None or sought.client not in queries.clients:
         return {}
     times = np.array(list(sought.named.values()), np.int64)
     own = queries.client == queries.clients.index(sought.client)
-    found: dict[Key, npt.NDArray[np.float32]] = {}
+    found: dict[Key, Input] = {}
     for row in np.flatnonzero(own & queries.has_input & np.isin(queries.time, times)).tolist():
         time = int(queries.time[row])
         key = (queries.model, names.id_text(queries.id[row].astype("<u8").tobytes(), time))

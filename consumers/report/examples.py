@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from consumers.lookup import Inputs, Key
-from consumers.report.inputs import Differing, differing, thumbnail
+from consumers.report.inputs import Differing, Inputs, Key, differing, thumbnail
 from consumers.report.recalled import Pair, Recalled
 from consumers.store.cases import Case
 from detector.names import Name

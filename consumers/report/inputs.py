@@ -1,7 +1,8 @@
 """Inputs as people can look at them: images as thumbnails, of other inputs the values that differ most."""
 
 import base64
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,12 @@ SIDE_MAX = 96  # pixels: larger images are made smaller, so that a report stays 
 DIFFERING = 5  # values that are told of two inputs
 _RGB = 3
 
-Input = npt.NDArray[np.float32]
+Input: TypeAlias = npt.NDArray[np.float32]
+"""An input f4[D], as a model's population has it."""
+Key: TypeAlias = tuple[str, str]
+"""A query's model, and its id as `names.id_text` writes it."""
+Inputs: TypeAlias = Mapping[Key, Input]
+"""Inputs that were found in a log of predictions; they are shown, and stored nowhere."""
 
 
 class Differing(NamedTuple):

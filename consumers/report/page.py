@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from consumers.lookup import Inputs
+from consumers.report.inputs import Inputs
 from consumers.report.lead import STANDS
 from consumers.report.portrait import named, portrait
 from consumers.report.words import moment, odds

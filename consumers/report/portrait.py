@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-from consumers.lookup import Inputs, Key
 from consumers.report import examples
 from consumers.report.charts.bars import bars
 from consumers.report.charts.course import course
@@ -16,6 +15,7 @@ from consumers.report.charts.curve import Mark, curve
 from consumers.report.charts.map import map_, said
 from consumers.report.charts.strip import strip
 from consumers.report.examples import Example
+from consumers.report.inputs import Inputs, Key
 from consumers.report.lead import lead
 from consumers.report.places import places
 from consumers.report.recalled import Recalled, near_pairs, recall

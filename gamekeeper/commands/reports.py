@@ -12,7 +12,7 @@ from gamekeeper import brokers
 from gamekeeper.commands import common
 
 if TYPE_CHECKING:
-    from consumers.lookup import Inputs
+    from consumers.report.inputs import Inputs
     from consumers.store.cases import Case
     from gamekeeper.settings import Settings
 

@@ -119,8 +119,8 @@ def test_the_first_sentence_tells_what_matters() -> None:
     assert (
         "key_7 of acme is <strong>suspected</strong> of stealing the model digits since 2026-11-23 12:00:48Z; "
         "a client like the ordinary ones gets so far at most 1 in 7 billion times (score 0.60 of 1); it is slowed "
-        "down, with coarser answers until 2026-11-23 16:00:48Z, by decision of the detector; it can imitate about 31% of the "
-        "model&#39;s answers to ordinary questions.</p>"
+        "down, with coarser answers until 2026-11-23 16:00:48Z, by decision of the detector; it can imitate "
+        "about 31% of the model&#39;s answers to ordinary questions.</p>"
     ) in html
 
 

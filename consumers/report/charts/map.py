@@ -32,14 +32,15 @@ def map_(places: Places, labels: Sequence[str], pairs: Sequence[Pair]) -> Markup
     drawn = Markup("").join(
         _mark(own[at], marks[label if label in marks else OTHER]) for at, label in enumerate(labels)
     )
-    joined = Markup("").join(_joined(own[pair.one], own[pair.other], pair.flipped) for pair in pairs)
+    near, flips = (_joined(own, pairs, flipped) for flipped in (False, True))
     dots = Markup("").join(Markup("M{:.1f} {:.1f}h0").format(x, y) for x, y in spots)
     return Markup(
         '<svg class="map" viewBox="0 0 {} {}" role="img" aria-label="{}"><rect class="frame" width="{}" height="{}"/>'
-        '{}<path class="ordinary" d="{}"/>{}{}{}</svg>'
+        '{}<path class="ordinary" d="{}"/>'
+        '<path class="near" d="{}"/><path class="flip" d="{}"/>{}{}</svg>'
     ).format(
-        WIDTH, HEIGHT + _legend_height(marks), said(places, pairs), WIDTH, HEIGHT, _ellipse(places), dots, joined,
-        drawn, _legend(marks),
+        WIDTH, HEIGHT + _legend_height(marks), said(places, pairs), WIDTH, HEIGHT, _ellipse(places), dots,
+        near, flips, drawn, _legend(marks),
     )  # fmt: skip
 
 
@@ -104,10 +105,9 @@ def _mark(spot: Sequence[float], mark: tuple[str, int]) -> Markup:
     return Markup('<path class="mark c{}" transform="translate({:.1f} {:.1f})" d="{}"/>').format(colour, *spot, shape)
 
 
-def _joined(one: Sequence[float], other: Sequence[float], flipped: bool) -> Markup:
-    return Markup('<path class="{}" d="M{:.1f} {:.1f}L{:.1f} {:.1f}"/>').format(
-        "flip" if flipped else "near", *one, *other
-    )
+def _joined(own: Sequence[Sequence[float]], pairs: Sequence[Pair], flipped: bool) -> str:
+    chosen = [pair for pair in pairs if pair.flipped == flipped]
+    return "".join("M{:.1f} {:.1f}L{:.1f} {:.1f}".format(*own[pair.one], *own[pair.other]) for pair in chosen)
 
 
 _COLUMNS, _ROW = 4, 34
