@@ -16,12 +16,17 @@ STANDS = {  # how the sentence goes on after the standing, up to the model's nam
     "suspected": "of stealing the model",
     "confirmed": "as stealing the model",
 }
-_DONE = {
-    "allow": ("it may ask freely", "it was free to ask"),
-    "perturb": ("its answers are made coarser", "its answers were made coarser"),
-    "throttle": ("it is slowed down, with coarser answers", "it was slowed down, with coarser answers"),
-    "block": ("it is blocked", "it was blocked"),
+_DONE = {  # in force, over, in shadow
+    "allow": ("it may ask freely", "it was free to ask", "it would be free to ask"),
+    "perturb": ("its answers are made coarser", "its answers were made coarser", "its answers would be made coarser"),
+    "throttle": (
+        "it is slowed down, with coarser answers",
+        "it was slowed down, with coarser answers",
+        "it would be slowed down, with coarser answers",
+    ),
+    "block": ("it is blocked", "it was blocked", "it would be blocked"),
 }
+_FORCE, _OVER, _SHADOW = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ def _sure(line: ClientLine, latest: VerdictLine | None) -> str:
 def _done(decided: Any, now: datetime) -> str:
     if decided is None:
         return "nothing was decided about it"
-    over = decided.until is not None and decided.until <= now
+    how = _SHADOW if decided.shadow else _OVER if decided.until <= now else _FORCE
     by = (
         "the detector"
         if decided.origin == "detector"
@@ -72,8 +77,8 @@ def _done(decided: Any, now: datetime) -> str:
         if decided.origin == "person"
         else "the allowlist"
     )
-    shadow = " (in shadow: not enforced)" if decided.shadow else ""
-    return f"{_DONE[decided.action][over]} until {moment(decided.until)}, by decision of {by}{shadow}"
+    shadow = ", but that is in shadow: it is not enforced" if decided.shadow else ""
+    return f"{_DONE[decided.action][how]} until {moment(decided.until)}, by decision of {by}{shadow}"
 
 
 def _gone(leakage: float | None) -> str:

@@ -87,7 +87,7 @@ def portrait(line: ClientLine, case: Case, inputs: Inputs | None, now: datetime)
 def _curves(line: ClientLine, verdicts: Sequence[VerdictLine], held: Memory | str) -> dict[str, Any]:
     """Return course, score and leakage, each None where no verdict tells it."""
     oldest_first = [(one.queries, one) for one in reversed(verdicts)]
-    scores = [(queries, one.score) for queries, one in oldest_first]
+    scores = [(queries, score) for queries, one in oldest_first for score in _scores(one)]
     leaked = [(queries, one.leakage) for queries, one in oldest_first if one.leakage is not None]
     moves = [(one.at, one.standing, one.queries) for _, one in oldest_first]
     return {
@@ -97,6 +97,11 @@ def _curves(line: ClientLine, verdicts: Sequence[VerdictLine], held: Memory | st
         else None,
         "leakage": curve("Leakage", leaked, line.queries, *_taught(line, held)) if leaked else None,
     }
+
+
+def _scores(verdict: VerdictLine) -> list[float]:
+    """Return the score of a verdict; where it clears the client evidence starts afresh, and the score falls to 0."""
+    return [verdict.score, 0.0] if verdict.standing == "clear" else [verdict.score]
 
 
 def _taught(line: ClientLine, held: Memory | str) -> tuple[list[Mark], list[tuple[float, float]]]:

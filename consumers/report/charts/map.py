@@ -51,7 +51,7 @@ def said(places: Places, pairs: Sequence[Pair]) -> str:
     edge = f" {beyond} lie beyond the frame and are drawn at its edge." if beyond else ""
     return (
         f"{places.inside:.0%} of the {len(places.own)} remembered queries lie where 95 % of ordinary ones do; "
-        f"{len(pairs)} near pairs are among them, {flipped} with different answers.{edge}"
+        f"near pairs among them: {len(pairs)}, with different answers: {flipped}.{edge}"
     )
 
 

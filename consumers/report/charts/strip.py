@@ -17,7 +17,7 @@ def strip(usual: Usual) -> Markup:
     return Markup(
         '<svg class="strip" viewBox="0 0 640 92" role="img" aria-label="{}">'
         '<rect class="whole" x="{left}" y="{}" width="{}" height="{}"/>{}{}{}'
-        '<text x="{left}" y="84">0 %</text><text class="end" x="{}" y="84">{:.0%}</text></svg>'
+        '<text x="{left}" y="84">0%</text><text class="end" x="{}" y="84">{:.0%}</text></svg>'
     ).format(
         said(usual), TOP, RIGHT - LEFT, DEEP, bands, _ceiling(usual.ceiling, scale), _own(usual.own, scale),
         RIGHT, end, left=LEFT,
