@@ -64,8 +64,9 @@ def _inputs(settings: "Settings", client: str, case: "Case", records: list[str])
 
     shapes = {one.model: one.shape for one in case.populations.values()}
     sought = lookup.Sought(client, portrait.named(case), shapes)
+    topic = any(source.startswith("kafka://") for source in records)
     with Console(stderr=True).status("looking for the named queries"):
-        return lookup.look_up(records, sought, brokers.named_kafka(settings))
+        return lookup.look_up(records, sought, brokers.kafka(settings) if topic else None)
 
 
 def explain(

@@ -11,10 +11,11 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
+from kafka import KafkaProducer
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from consumers import lookup
+from consumers import lookup, topics
 from consumers.lookup import Sought
 from consumers.report import page, portrait
 from consumers.report.places import HELD, places
@@ -70,6 +71,24 @@ def test_a_report_shows_the_theft(database: str, tmp_path: Path) -> None:
     for data, number in pictures:
         seen = matplotlib.image.imread(io.BytesIO(base64.b64decode(data)), "png")
         assert np.allclose(seen, inputs[int(number) - 1].clip(0, 1), atol=0.01)
+
+
+@pytest.mark.slow  # a broker must start
+def test_the_log_may_be_a_topic(database: str, kafka: str, topics_prefix: str, tmp_path: Path) -> None:
+    """The named queries are looked up in the topic itself."""
+    engine = connect(database)
+    name = theft.kept(engine)
+    engine.dispose()
+    topics.ensure(kafka, 2, topics_prefix)
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    for row in range(theft.ASKED):
+        producer.send(f"{topics_prefix}predictions", theft.record(row), key=name.encode())
+    producer.close()
+    html = tmp_path / "report.html"
+    asked = ["report", name, "--html", str(html), "--records", f"kafka://{topics_prefix}predictions"]
+    result = CliRunner().invoke(app, asked, env={"DATABASE_URL": database, "KAFKA_BOOTSTRAP_SERVERS": kafka})
+    assert result.exit_code == 0, result.output
+    assert re.search(r"Of (\d+) queries named here, \1 were found", html.read_text())
 
 
 def test_a_report_without_its_memory_says_so(engine: Engine) -> None:
