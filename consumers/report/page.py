@@ -33,6 +33,8 @@ def _looked(case: Case, inputs: Inputs | None) -> str:
     sought = named(case)
     if not sought:
         return "No query is named here, so there are no inputs to show."
+    if inputs is not None and len(inputs) == len(sought):
+        return f"The inputs of all {len(sought)} queries named here were found in the records given."
     if inputs is not None:
         return (
             f"Of {len(sought)} queries named here, {len(inputs)} were found with their inputs in the records given;"
