@@ -124,6 +124,15 @@ def test_the_first_sentence_tells_what_matters() -> None:
     ) in html
 
 
+def test_what_does_not_hold_is_not_said_to_hold() -> None:
+    """A decision in shadow blocks nobody; a client that is cleared begins at a score of 0."""
+    assert "it would be blocked until" in PAGES["client"]
+    assert "by decision of a person, but that is in shadow: it is not enforced" in PAGES["client"]
+    cleared = replace(verdict(2), standing="clear", previous="watched")
+    html = page.client(HOSTILE, case(cleared, verdict(1)), NOON)
+    assert 'aria-label="Score: 0.40 at query 64, 0.40 at query 128, 0.00 at query 128.' in html
+
+
 def test_inputs_are_told_of() -> None:
     """Without records: how to get them, from the time of the first query named. With records: what was not found."""
     assert "--records &#39;kafka://predictions?from=2026-11-23T12:00:00Z&#39;" in PAGES["client"]
