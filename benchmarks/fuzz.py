@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from detector.query import Shape
-from detector.records import CONTENT_TYPE_BATCH, Input, Output, Record, encode_record, format_time
+from detector.records import CONTENT_TYPE_BATCH, Input, Output, Record, encode_record
+from detector.times import format_time
 from detector.wire import RawRecord, Unreadable, decode, encode_batch
 
 NOON = 1_795_435_200_000_000  # µs: 2026-11-23T12:00:00Z

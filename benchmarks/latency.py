@@ -23,7 +23,8 @@ from benchmarks.soak import asked, capacity
 from consumers.kafka import written
 from detector.decision import Decision
 from detector.population import Population
-from detector.records import Input, Output, Record, encode_record, format_time
+from detector.records import Input, Output, Record, encode_record
+from detector.times import format_time
 from detector.topics import Topics
 from gateway.feed import Feed, Sinks
 from gateway.table import DecisionTable

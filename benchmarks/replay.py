@@ -18,7 +18,8 @@ from detector.learning import learn
 from detector.policy import Policy
 from detector.population import Population
 from detector.query import Queries, Shape, join
-from detector.records import Input, Output, Record, encode_record, format_time
+from detector.records import Input, Output, Record, encode_record
+from detector.times import format_time
 from detector.wire import RawRecord, decode
 
 CLASSES = 10

@@ -23,7 +23,8 @@ from benchmarks import traffic
 from benchmarks.chaos.oracle import accounted
 from benchmarks.chaos.stage import Stage, built, predictions
 from consumers.kafka import written
-from detector.records import Record, encode_record, format_time, parse_time
+from detector.records import Record, encode_record
+from detector.times import format_time, parse_time
 
 BACKLOG = 60_000  # records by which capacity is measured
 CLIENTS = 2_000

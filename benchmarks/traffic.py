@@ -9,7 +9,8 @@ import numpy.typing as npt
 from detector import wire
 from detector.learning import learn
 from detector.population import Population
-from detector.records import Input, Output, Record, encode_record, format_time
+from detector.records import Input, Output, Record, encode_record
+from detector.times import format_time
 
 MODEL = "plane"
 SHAPE = (8, 8)

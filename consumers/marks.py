@@ -13,7 +13,8 @@ import structlog
 from cryptography.fernet import Fernet, InvalidToken
 
 from consumers.store.facts import Mark
-from detector.records import Output, Record, parse_time
+from detector.records import Output, Record
+from detector.times import parse_time
 from detector.wire import RawRecord
 from detector.wire.facts import REFUSED
 from detector.wire.ids import id_bytes

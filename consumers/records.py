@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from consumers.kafka import KafkaError, reachable, read_range
 from consumers.record_files import read_file
 from detector.brokers import Brokers
-from detector.records import parse_time
+from detector.times import parse_time
 from detector.wire import RECORD_BYTES_MAX, RawRecord
 
 BATCH_RECORDS = 4096

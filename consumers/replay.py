@@ -21,7 +21,7 @@ from detector.detector import ClientLine, Detector
 from detector.policy import Policy
 from detector.population import Population
 from detector.query import Queries
-from detector.records import format_time
+from detector.times import format_time
 from detector.verdict import Feedback, Verdict
 from detector.wire import RECORD_BYTES_MAX, RawRecord, Unreadable, decode
 

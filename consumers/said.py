@@ -11,7 +11,7 @@ import numpy as np
 from consumers.records import BadSource
 from detector.decision import ANY_MODEL
 from detector.query import Queries
-from detector.records import parse_time
+from detector.times import parse_time
 from detector.verdict import Feedback
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from detector.evidence import Example, Reading
-from detector.records import format_time
+from detector.times import format_time
 
 
 def examples(reading: Reading) -> list[dict[str, Any]]:

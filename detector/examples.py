@@ -16,9 +16,9 @@ from detector.compiled import lean, put
 from detector.evidence import Example, Reading
 from detector.names import NOBODY, NUMBER, WIDTH, Name, Names
 from detector.population import Population
-from detector.records import format_time
 from detector.signals import SIGNALS, SPANS
 from detector.signals.base import NUMBERS, PARTNERS, Batch, Columns, Field, Flags, Hit, Ints, Trace
+from detector.times import format_time
 
 _SECONDS: Final = len("2026-11-23T12:00:00")
 KEPT: Final = 3  # of each signal; a person looks at no more

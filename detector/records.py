@@ -6,23 +6,15 @@ Reading query records, which needs numpy, is `detector.wire`.
 
 import hashlib
 import hmac
-import re
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
 from detector.decision import Action, Decision, Key, Origin, Scope
+from detector.times import format_time, parse_time
 
 CONTENT_TYPE_BATCH = "application/vnd.gamekeeper.batch+msgpack"
 DTYPES = ("uint8", "float16", "float32", "float64")  # of an input's data, little endian, row-major
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
-_DIGITS_MAX = 6  # of a second: microseconds
-_SECOND = len("2025-06-15T15:06:40")
 
 T = TypeVar("T")
 Step = Literal["allow", "perturb", "throttle", "block"]
@@ -36,55 +28,6 @@ class BadRecord(ValueError):  # noqa: N818  # named for what it says to the read
     """A record of ours that cannot be read; the message names the member and the fault."""
 
     for_people = True  # the command line prints the message as it is
-
-
-def parse_time(text: str) -> int:
-    """Return µs since 1970 UTC of an RFC 3339 time. Raises ValueError that says what is wrong with it."""
-    second, fraction = text[:_SECOND], text[_SECOND:]
-    if fraction == "Z":
-        return _parse_second(second)
-    digits = fraction[1:-1]
-    if (
-        len(digits) == _DIGITS_MAX
-        and fraction[0] == "."
-        and fraction[-1] == "Z"
-        and digits.isascii()
-        and digits.isdigit()
-    ):
-        return _parse_second(second) + int(digits)
-    return _parse(text)
-
-
-@lru_cache(maxsize=1024)  # queries of one second come together
-def _parse_second(text: str) -> int:
-    return _parse(text + "Z")
-
-
-def _parse(text: str) -> int:
-    match = _RFC3339.fullmatch(text)
-    if match is None:
-        raise ValueError("not an RFC 3339 time")
-    fraction, offset = match.groups()
-    if offset is None:
-        raise ValueError("no offset")
-    if fraction is not None and len(fraction) > _DIGITS_MAX + 1:
-        raise ValueError("finer than microseconds")
-    if text[17:19] == "60":
-        raise ValueError("a leap second")
-    try:
-        moment = datetime.fromisoformat(text.upper())
-    except ValueError:
-        raise ValueError("no such date or time of day") from None
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def format_time(time: int) -> str:
-    """Return `time`, µs since 1970 UTC, as RFC 3339 with `Z`; a fraction only where there is one.
-
-    Raises OverflowError outside the years 1 to 9999.
-    """
-    moment = _EPOCH + timedelta(microseconds=time)
-    return moment.replace(tzinfo=None).isoformat() + "Z"
 
 
 class Input(msgspec.Struct, frozen=True, gc=False):

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from detector.decision import Action, Decision
-from detector.records import format_time
+from detector.times import format_time
 from gateway.access import Identity
 from gateway.faults import Fault, blocked, too_large, too_many
 from gateway.guard import Guard

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from detector.brokers import Brokers
-from detector.records import Applied, GatewayStatus, format_time
+from detector.records import Applied, GatewayStatus
+from detector.times import format_time
 from gateway.access import Access, KeyRing, read_file
 from gateway.faults import Fault, unavailable
 from gateway.feed import Feed, Sinks, describe

@@ -17,6 +17,7 @@ import structlog
 
 from detector import records
 from detector.decision import Action, Decision
+from detector.times import format_time
 from gateway import kafka
 from gateway.outputs import is_label, labels
 from gateway.settings import LogBounds
@@ -191,7 +192,7 @@ def record(answer: Answer, row: int) -> records.Record:
     """Return the query record of one row."""
     return records.Record(
         id=str(uuid.uuid4()),  # in the form in which people are shown it
-        time=records.format_time(answer.time),
+        time=format_time(answer.time),
         model=answer.model,
         model_version=answer.version,
         client=answer.asker.client,

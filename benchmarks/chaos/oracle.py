@@ -15,8 +15,9 @@ from consumers.store import alerts
 from detector.decision import Decision
 from detector.policy import Policy
 from detector.population import Population
-from detector.records import decode_decision, format_time
+from detector.records import decode_decision
 from detector.standing import Cause, Standing
+from detector.times import format_time
 from detector.topics import Topics
 
 Facts = Mapping[Any, Any]

@@ -14,7 +14,8 @@ from kafka.partitioner.default import murmur2
 
 from benchmarks.world import MODEL, START, World, zipf
 from consumers import topics
-from detector.records import CONTENT_TYPE_BATCH, Input, Output, Record, encode_record, format_time
+from detector.records import CONTENT_TYPE_BATCH, Input, Output, Record, encode_record
+from detector.times import format_time
 from detector.topics import Topics
 from detector.wire import encode_batch
 

@@ -4,22 +4,23 @@ from datetime import datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from consumers.report.charts.bars import bars
-from consumers.report.charts.course import course
-from consumers.report.charts.curve import curve
-from consumers.report.reckoning import Reckoning, reckon
-from consumers.report.words import odds
+from consumers.report.inputs import Inputs
+from consumers.report.lead import STANDS
+from consumers.report.portrait import named, portrait
+from consumers.report.words import moment, odds
 from consumers.store.cases import Case
-from consumers.store.reads import ClientLine, VerdictLine
-from detector.policy import Policy
+from consumers.store.reads import ClientLine
+from detector.signals import SIGNALS
+from detector.times import format_time
+
+_PLAIN = {signal.name: signal.plain for signal in SIGNALS}
 
 
-def client(name: str, case: Case, policy: Policy, now: datetime) -> str:
-    """Return a client's report; `policy` is the one that scores are reckoned by, `now` the time that it states."""
-    models = [_model(line, case, policy) for line in case.shown.lines]
-    return _render("client.html", name=name, models=models, now=now, **_done(case))
+def client(name: str, case: Case, now: datetime, inputs: Inputs | None = None) -> str:
+    """Return a client's report as of `now`; `inputs` are those of named queries, None where no records were asked."""
+    models = [portrait(line, case, inputs, now) for line in case.shown.lines]
+    return _render("client.html", name=name, models=models, now=now, looked=_looked(case, inputs), **_done(case))
 
 
 def overview(lines: list[ClientLine], since: datetime, now: datetime) -> str:
@@ -27,18 +28,23 @@ def overview(lines: list[ClientLine], since: datetime, now: datetime) -> str:
     return _render("overview.html", lines=lines, since=since, now=now)
 
 
-def _model(line: ClientLine, case: Case, policy: Policy) -> dict[str, Any]:
-    """Return what the template says of one model; verdicts oldest first."""
-    verdicts = [verdict for verdict in reversed(case.shown.verdicts) if verdict.model == line.model]
-    reckoned = [(one, reckon(one, policy)) for one in verdicts]
-    leaked = [(one.queries, one.leakage) for one in verdicts if one.leakage is not None]
-    return {
-        "line": line,
-        "verdicts": [(one, how, _bars(one, how)) for one, how in reckoned],
-        "course": course([(one.at, one.standing, one.queries) for one in verdicts], line.at) if verdicts else None,
-        "score": curve("Score", [(one.queries, one.score) for one in verdicts], line.queries) if verdicts else None,
-        "leakage": curve("Leakage", leaked, line.queries) if leaked else None,
-    }
+def _looked(case: Case, inputs: Inputs | None) -> str:
+    """Return what became of the named queries' inputs, and what to do to see them."""
+    sought = named(case)
+    if not sought:
+        return "No query is named here, so there are no inputs to show."
+    if inputs is not None and len(inputs) == len(sought):
+        return f"The inputs of all {len(sought)} queries named here were found in the records given."
+    if inputs is not None:
+        return (
+            f"Of {len(sought)} queries named here, {len(inputs)} were found with their inputs in the records given;"
+            " the others are not in them, or hold no input."
+        )
+    start = format_time(min(sought.values()) // 1_000_000 * 1_000_000)
+    return (
+        "Gamekeeper keeps no inputs. Where the log of predictions still holds them, this report shows them:"
+        f" gamekeeper report CLIENT --html FILE --records 'kafka://predictions?from={start}'"
+    )
 
 
 def _done(case: Case) -> dict[str, Any]:
@@ -46,27 +52,19 @@ def _done(case: Case) -> dict[str, Any]:
     decided = case.shown.decisions
     return {
         "decisions": [(one.serial, _action(one), one.model, one.origin, one.reason) for one in decided],
-        "acts": [(_time(one.at), one.who, one.what, one.why) for one in case.shown.acts],
-        "said": [(_time(one.said), one.who, one.what, one.model, one.why) for one in case.feedback],
+        "acts": [(moment(one.at), one.who, one.what, one.why) for one in case.shown.acts],
+        "said": [(moment(one.said), one.who, one.what, one.model, one.why) for one in case.feedback],
     }
 
 
 def _action(decision: Any) -> str:
     shadow = ", shadow: not enforced" if decision.shadow else ""
-    return f"{decision.action} until {_time(decision.until)}{shadow}"
-
-
-def _time(moment: datetime | None) -> str:
-    return "no end" if moment is None else f"{moment:%F %T}Z"
-
-
-def _bars(verdict: VerdictLine, how: Reckoning) -> Markup | None:
-    values = [(one.signal, one.value) for one in verdict.evidence if one.value is not None]
-    return bars(values, None if how.bounds is None else how.bounds.one) if values else None
+    return f"{decision.action} until {moment(decision.until)}{shadow}"
 
 
 def _render(template: str, **given: Any) -> str:
     loader = PackageLoader("consumers.report", "pages")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    pages.filters |= {"odds": odds, "time": _time}
+    pages.filters |= {"odds": odds, "time": moment}
+    pages.globals |= {"plain": _PLAIN, "stands": STANDS}
     return pages.get_template(template).render(given)

@@ -14,14 +14,14 @@ ROUNDED = 0.0001  # what rounding may take from a stored score
 class Reckoning:
     """The two halves of a score, as in `detector.judge.Judge.score`, and the bounds that they were held against."""
 
-    bounds: Thresholds | None  # nats; None: reached under another policy than the one given
+    bounds: Thresholds | None  # nats; None: the policy that it was reached under is not known
     suspicion: float | None  # 0..0.5: the strongest kind on its way to suspicion; None: not known
     block: float | None  # 0..0.5: a pair of kinds, or one strong mechanism, on its way to a block; None: not known
 
 
-def reckon(verdict: VerdictLine, policy: Policy) -> Reckoning:
-    """Return how a verdict's score came about, where it was reached under `policy`."""
-    if verdict.policy != policy.version:
+def reckon(verdict: VerdictLine, policy: Policy | None) -> Reckoning:
+    """Return how a verdict's score came about under the policy that it was reached under; None: it is not known."""
+    if policy is None:
         return Reckoning(None, None, None)
     bounds = thresholds(policy.alpha, verdict.episode, len(KINDS))
     values = [reading.value for reading in verdict.evidence if reading.value is not None]

@@ -5,7 +5,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from consumers.store.facts import moment
 from consumers.store.schema import gateways
-from detector.records import BadRecord, decode_gateway_status, parse_time
+from detector.records import BadRecord, decode_gateway_status
+from detector.times import parse_time
 
 
 def heard(engine: Engine, status: bytes) -> bool:

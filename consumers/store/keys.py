@@ -12,7 +12,8 @@ from consumers.store import owed
 from consumers.store.facts import Missing, microseconds, moment
 from consumers.store.people import Said, audit
 from consumers.store.schema import api_keys
-from detector.records import ApiKey, format_time, hashed
+from detector.records import ApiKey, hashed
+from detector.times import format_time
 
 BITS = 256  # random: nobody guesses it, so a plain fast hash is enough
 PREFIX = 8  # characters shown in lists and logs, of which five are random

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from detector.records import Input, Output, Record, parse_time
+from detector.records import Input, Output, Record
+from detector.times import parse_time
 from detector.wire.batch_form import BatchForm
 from detector.wire.facts import REFUSED
 from detector.wire.ids import id_bytes

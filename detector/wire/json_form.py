@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from detector.records import Input, Output, parse_time
+from detector.records import Input, Output
+from detector.times import parse_time
 from detector.wire.columns import Columns, Part, finish
 from detector.wire.facts import (
     CLIENT_BYTES_MAX,

@@ -8,25 +8,28 @@ from consumers.report.reckoning import Reckoning, reckon
 from consumers.report.words import odds
 from consumers.store.cases import Case
 from consumers.store.reads import VerdictLine
-from detector.policy import Policy
 
 COLUMNS = 80
 
 
-def lines(case: Case, policy: Policy) -> Iterator[str]:
+def lines(case: Case) -> Iterator[str]:
     """Give the lines, none wider than 80 columns; the oldest verdict first."""
     if not case.shown.verdicts:
         yield "no verdict: no window has moved this client's standing"
     for verdict in reversed(case.shown.verdicts):
-        for indent, said in _verdict(verdict, reckon(verdict, policy)):
+        for indent, said in _verdict(verdict, reckon(verdict, case.policies.get(verdict.policy))):
             margin = " " * indent
             yield from wrap(said, COLUMNS, initial_indent=margin, subsequent_indent=margin + "  ")
 
 
-def rows(case: Case, policy: Policy) -> Iterator[dict[str, Any]]:
+def rows(case: Case) -> Iterator[dict[str, Any]]:
     """Give each verdict as what `--json` prints, the oldest first. Bounds and readings are in nats."""
     for verdict in reversed(case.shown.verdicts):
-        yield {"verdict": verdict, "policy": verdict.policy, "reckoning": reckon(verdict, policy)}
+        yield {
+            "verdict": verdict,
+            "policy": verdict.policy,
+            "reckoning": reckon(verdict, case.policies.get(verdict.policy)),
+        }
 
 
 def _verdict(verdict: VerdictLine, how: Reckoning) -> Iterator[tuple[int, str]]:
@@ -41,7 +44,7 @@ def _verdict(verdict: VerdictLine, how: Reckoning) -> Iterator[tuple[int, str]]:
 
 def _score(how: Reckoning) -> str:
     if how.bounds is None:
-        return "its halves are not known, it was reached under another policy than the one here"
+        return "its halves are not known: the policy that it was reached under is not stored here"
     if how.suspicion is None or how.block is None:
         return "no reading is kept that it was made of"
     return (

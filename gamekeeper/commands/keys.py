@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from detector.records import OPERATIONS, ApiKey, Operation, Role, encode_api_key, format_time
+from detector.records import OPERATIONS, ApiKey, Operation, Role, encode_api_key
+from detector.times import format_time
 from gamekeeper.commands import common
 from gamekeeper.commands.common import JSON
 

@@ -164,7 +164,7 @@ def _asking(settings: "Settings", suspect: str, shape: "Shape") -> "Iterator[Ask
 def _report(suspect: str, counts: "list[Count]", claim: str, key: str) -> "Report":
     from time import time_ns  # noqa: PLC0415
 
-    from detector.records import format_time  # noqa: PLC0415
+    from detector.times import format_time  # noqa: PLC0415
     from gateway.watermark import report as reports  # noqa: PLC0415
 
     return reports.report(counts, time=format_time(time_ns() // 1000), suspect=suspect, claim=claim, key=key)

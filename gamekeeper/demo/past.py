@@ -13,7 +13,8 @@ import numpy as np
 from consumers import learn as learning
 from consumers.learn import LearnOptions
 from detector.policy import Policy
-from detector.records import Input, Output, Record, encode_record, format_time
+from detector.records import Input, Output, Record, encode_record
+from detector.times import format_time
 from gamekeeper.demo import data, honest, victim
 from gamekeeper.demo.clients import Answers, Conversation, Kind, drive
 from gamekeeper.demo.data import Images, Parts, Pool

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from detector import records
+from detector.times import parse_time
 from gateway.access.identity import Identity
 from gateway.faults import Fault, unauthorized
 
@@ -42,7 +43,7 @@ def read_key(value: bytes) -> ApiKey:
         client=entry.client,
         tenant=entry.tenant,
         roles=frozenset(entry.roles),
-        expires=None if entry.expires is None else records.parse_time(entry.expires),
+        expires=None if entry.expires is None else parse_time(entry.expires),
         revoked=entry.revoked,
     )
 

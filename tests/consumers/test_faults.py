@@ -15,7 +15,7 @@ from benchmarks import traffic
 from consumers import kafka as room
 from consumers import topics
 from detector.population import Population
-from detector.records import format_time
+from detector.times import format_time
 from tests.consumers.conftest import PARTITIONS
 from tests.consumers.road import Road, free_port, interleaved, until
 from tests.consumers.test_detect import Streams, assert_exact, crowd, detecting, expected, stored

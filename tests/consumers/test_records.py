@@ -10,7 +10,8 @@ from kafka import KafkaProducer
 
 from consumers import topics
 from consumers.records import BadSource, check, read
-from detector.records import CONTENT_TYPE_BATCH, format_time
+from detector.records import CONTENT_TYPE_BATCH
+from detector.times import format_time
 from detector.wire import RECORD_BYTES_MAX, RawRecord, decode, frame
 
 LINES = [b'{"line":%d}' % number for number in range(1, 8)]

@@ -15,7 +15,8 @@ from consumers.replay import Options, Outputs, Totals, read_feedback, replay
 from detector.learning import learn
 from detector.policy import Policy
 from detector.population import Population
-from detector.records import Input, Output, Record, encode_record, format_time
+from detector.records import Input, Output, Record, encode_record
+from detector.times import format_time
 from detector.verdict import Feedback
 from detector.wire import RawRecord, decode, encode_batch, frame
 

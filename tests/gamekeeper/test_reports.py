@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from consumers.store import policies
 from consumers.store.engine import connect
 from detector.policy import Policy
 from detector.standing import Standing
@@ -17,6 +18,7 @@ from tests.store.given import saved, verdict
 def environ(database: str) -> dict[str, str]:
     """Return the environment of a command on a database with one thief."""
     engine = connect(database)
+    policies.put(engine, Policy())
     saved(engine, verdict(Standing.CONFIRMED, policy=Policy().version), scored=64)
     engine.dispose()
     return {"DATABASE_URL": database, "COLUMNS": "80"}
@@ -32,7 +34,7 @@ def test_reports_and_explanations_reach_people(environ: dict[str, str], tmp_path
         return result.stdout
 
     said("report", "thief", "--html", str(html))
-    assert "is <strong>confirmed</strong> with digits" in html.read_text()
+    assert "is <strong>confirmed</strong> as stealing the model digits" in html.read_text()
     said("report", "--since", "3650d", "--html", str(html))
     assert "<h1>Overview</h1>" in html.read_text()
     text = said("explain", "thief")
@@ -42,4 +44,5 @@ def test_reports_and_explanations_reach_people(environ: dict[str, str], tmp_path
     assert told["policy"] == Policy().version
     assert told["verdict"]["evidence"][0]["value"] == 12.5
     assert told["reckoning"]["bounds"]["one"] > 0
-    assert CliRunner().invoke(app, ["report", "--html", str(html)], env=environ).exit_code == 2
+    for wrong in (["report"], ["report", "--since", "24h", "--records", str(html)]):
+        assert CliRunner().invoke(app, [*wrong, "--html", str(html)], env=environ).exit_code == 2

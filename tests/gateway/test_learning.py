@@ -6,7 +6,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from detector.population import load
-from detector.records import Input, Output, Record, encode_record, format_time
+from detector.records import Input, Output, Record, encode_record
+from detector.times import format_time
 from gamekeeper.cli import app
 from gateway import serving
 from tests.gateway.build import SHAPE, images

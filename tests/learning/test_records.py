@@ -12,7 +12,8 @@ from consumers.learn import LearnOptions, learn
 from consumers.records import BadSource
 from detector.learning import Ask, LearnError
 from detector.population import load
-from detector.records import Input, Output, Record, encode_record, format_time
+from detector.records import Input, Output, Record, encode_record
+from detector.times import format_time
 
 CLIENTS, EACH = 6, 20
 

@@ -9,7 +9,8 @@ import pytest
 from consumers.records import BadSource
 from consumers.reference import BadReference, read
 from detector.learning import REFERENCE_MAX
-from detector.records import Input, Output, Record, encode_record, format_time
+from detector.records import Input, Output, Record, encode_record
+from detector.times import format_time
 
 SHAPE = (2, 3)
 ROWS = np.arange(60, dtype=np.uint8).reshape(10, *SHAPE)

@@ -10,7 +10,6 @@ from consumers.store import cases, people, reads
 from consumers.store.facts import Missing
 from consumers.store.people import Said
 from detector.decision import Key, Scope
-from detector.policy import Policy
 from detector.standing import Standing
 from tests.store.given import CHANNELS, saved, verdict
 
@@ -26,7 +25,7 @@ def test_a_case_becomes_a_report(engine: Engine) -> None:
     found = cases.case(engine, "thief")
     assert [one.policy for one in found.shown.verdicts] == ["c1"]
     assert [(one.who, one.what) for one in found.feedback] == [("ann", "true-positive")]
-    html = page.client("thief", found, Policy(), NOON)
+    html = page.client("thief", found, NOON)
     assert "31 label flips in 64 near pairs" in html
     assert "a &lt;b&gt;copy&lt;/b&gt; was sold" in html
     with pytest.raises(Missing):

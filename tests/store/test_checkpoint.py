@@ -13,8 +13,8 @@ from consumers.store.facts import Checkpoint, Missing, Place
 from consumers.store.people import Entry, Order, Said
 from detector.decision import Action, Scope
 from detector.population import Population, dump
-from detector.records import parse_time
 from detector.standing import Cause, Standing
+from detector.times import parse_time
 from tests.store.given import CHANNELS, NOON, PLACE, count, one, rows, saved, snapshot, verdict
 
 SAID = Said("ann", "a test")

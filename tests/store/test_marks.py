@@ -14,7 +14,8 @@ from consumers.store import marks
 from consumers.store.checkpoint import claim, save
 from consumers.store.facts import Checkpoint, Fenced, Mark
 from consumers.store.people import Said
-from detector.records import Enforced, Input, Output, Record, encode_record, format_time
+from detector.records import Enforced, Input, Output, Record, encode_record
+from detector.times import format_time
 from detector.wire import RawRecord
 from tests.store.given import NOON, PLACE, count, one, rows
 

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from detector.records import CONTENT_TYPE_BATCH, Input, Output, Record, encode_record, format_time
+from detector.records import CONTENT_TYPE_BATCH, Input, Output, Record, encode_record
+from detector.times import format_time
 from detector.wire import Decoded, RawRecord, decode, encode_batch
 
 NOON = 1_795_435_200_000_000  # 2026-11-23T12:00:00Z

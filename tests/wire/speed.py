@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from detector.records import CONTENT_TYPE_BATCH, Input, Output, Record, encode_record, format_time
+from detector.records import CONTENT_TYPE_BATCH, Input, Output, Record, encode_record
+from detector.times import format_time
 from detector.wire import RawRecord, decode, encode_batch
 from tests.wire.make import NOON
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.query import Queries
-from detector.records import CONTENT_TYPE_BATCH, Input, Output, Record, format_time
+from detector.records import CONTENT_TYPE_BATCH, Input, Output, Record
+from detector.times import format_time
 from detector.wire import RawRecord, decode, encode_batch, shapes_seen
 from tests.wire.make import NOON, SHAPES, as_batch, as_json, prediction
 

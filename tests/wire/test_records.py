@@ -12,6 +12,7 @@ import pytest
 from detector import records
 from detector.decision import Action, Decision, Key, Origin, Scope
 from detector.records import ApiKey, Applied, Enforced, GatewayStatus, Input, Output, Record
+from detector.times import format_time, parse_time
 from detector.wire import RawRecord, decode, encode_batch
 from tests.wire.make import NOON
 
@@ -150,7 +151,7 @@ def test_unreadable_times() -> None:
 @pytest.mark.parametrize("time", [0, 1, NOON, NOON + 123_456, 253_370_764_800_000_000 - 1])
 def test_times_go_there_and_back(time: int) -> None:
     """A time is written so that it is read as itself."""
-    assert records.parse_time(records.format_time(time)) == time
+    assert parse_time(format_time(time)) == time
 
 
 def test_light_for_the_gateway() -> None:
