@@ -1,0 +1,33 @@
+"""Step 16: sessions of the console, and an index of who does not stand clear."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy import Column
+
+revision = "0016"
+down_revision = "0015"
+branch_labels = None
+depends_on = None
+
+TEXT = sa.Text()
+TIME = sa.DateTime(timezone=True)
+OPEN = "ix_standings_not_clear"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "sessions",
+        Column("hash", TEXT, nullable=False, comment="SHA-256 of what the cookie holds, hexadecimal; that is nowhere"),
+        Column("key", TEXT, nullable=False, comment="api_keys.hash of the key that was logged in with"),
+        Column("started", TIME, nullable=False, server_default=sa.text("now()"), comment="when that was"),
+        Column("ends", TIME, nullable=False, comment="when it ends by itself"),
+        sa.PrimaryKeyConstraint("hash", name="pk_sessions"),
+        comment="Who is logged in at the console. Whoever logs out is no longer here.",
+    )
+    op.create_index("ix_sessions_key", "sessions", ["key"], unique=False)
+    op.create_index(OPEN, "standings", ["standing"], unique=False, postgresql_where=sa.text("standing <> 'clear'"))
+
+
+def downgrade() -> None:
+    op.drop_index(OPEN, "standings")
+    op.drop_table("sessions")
