@@ -100,7 +100,7 @@ def proposed(api: Api) -> UUID:
     name = uuid4()
     with api.engine.begin() as connection:
         row = {"verdict": name, "client": "waiting", "model": "digits", "episode": uuid4(), "cause": "approval"}
-        serial = text("SELECT serial FROM decision_heads WHERE value = 'waiting'")
+        serial = text("SELECT serial FROM decision_heads WHERE value = 'waiting' AND model = 'digits'")
         row |= {"reason": "two kinds", "serial": connection.execute(serial).scalar_one()}
         connection.execute(insert(proposals).values(**row, until=text("now() + interval '1 hour'")))
     return name

@@ -46,7 +46,9 @@ def test_what_is_shown(api: Api, person: Somebody, thief: str) -> None:
     """Models, suspects with what is in force, episodes, decisions, one client with its report, health."""
     api.decide("198.51.100.7", Action.THROTTLE, scope=Scope.IP)
     with api.engine.begin() as connection:
-        connection.execute(text("INSERT INTO gateways (name, decisions, dropped, reported) VALUES ('edge', 3, 0, now())"))
+        connection.execute(
+            text("INSERT INTO gateways (name, decisions, dropped, reported) VALUES ('edge', 3, 0, now())")
+        )
     ann = person("respond")
     overview = words(ann.look("overview"))
     assert "Who does not stand clear: 1 confirmed, 1 watched" in overview
