@@ -119,7 +119,8 @@ def test_proposals(api: Api, person: Somebody) -> None:
     assert [what for _, what, _, _ in rows(api.engine, ACTS)] == ["approve"]
 
 
-def test_a_breaker(api: Api, person: Somebody, thief: str) -> None:
+@pytest.mark.usefixtures("thief")
+def test_a_breaker(api: Api, person: Somebody) -> None:
     """It shows on the overview, and an admin closes it."""
     with api.engine.begin() as connection:
         row = {"id": uuid4(), "model": "digits", "blocked": 9, "clients": 10, "reason": "too many", "policy": "c1"}
