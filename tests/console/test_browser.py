@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def steal(up: Up) -> None:
     honest = next(one for one in comers if one.kind.name == "usual")
     thief.start = honest.start = 0.0
     honest.key, honest.pause = other, 0.05
-    asyncio.run(traffic.run([thief, honest], url, 60.0, lambda: None))
+    with ThreadPoolExecutor(1) as apart:  # the browser's driver has a loop running in this thread
+        apart.submit(asyncio.run, traffic.run([thief, honest], url, 60.0, lambda: None)).result()
     assert thief.blocked
     assert not honest.blocked
 
