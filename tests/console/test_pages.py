@@ -52,18 +52,18 @@ def test_what_is_shown(api: Api, person: Somebody, thief: str) -> None:
     ann = person("respond")
     overview = words(ann.look("overview"))
     assert "Who does not stand clear: 1 confirmed, 1 watched" in overview
-    assert "thief acme digits confirmed block 0.85" in overview
+    assert "thief acme confirmed block digits 0.85" in overview
     assert "shadow: no population is learnt yet" in overview
     client = words(ann.look("client", client=thief))
     for said in ("block digits", "31 label flips in 64 near pairs", "is confirmed with digits", "query 17 lies beside"):
         assert said in client
-    assert "thief no. 1 digits" in words(ann.look("episodes", standing="confirmed"))
+    assert "thief no. 1 confirmed confirmed digits" in words(ann.look("episodes", standing="confirmed"))
     assert "198.51.100.7 ip every throttle" in words(ann.look("decisions"))
     assert "198.51.100.7" not in words(ann.look("decisions", value=thief))
     assert "thief digits throttle" in words(ann.look("decisions", which="ended"))
     assert "edge" in words(ann.look("health"))
     assert "predictions/0" in words(ann.look("health"))
-    assert "other digits watched" in words(ann.look("clients"))
+    assert "other watched digits" in words(ann.look("clients"))
 
 
 def test_who_may_only_read_sees_no_buttons(person: Somebody, thief: str) -> None:

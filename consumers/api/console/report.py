@@ -1,7 +1,7 @@
 """The one place where the console takes from a report.
 
 A report is a whole page that needs no other file. The console has a page of its own and allows no style within one, so
-it takes what the report has in its <main>, and serves what it has in its <style> as a file.
+it takes what the report has in its <main>, below its heading, and serves what it has in its <style> as a file.
 """
 
 from dataclasses import replace
@@ -23,7 +23,8 @@ def of_client(engine: Engine, client: str) -> Markup:
     shown = name(client)
     lines = [replace(line, client=shown) for line in case.shown.lines]
     case = replace(case, shown=replace(case.shown, lines=lines))
-    return Markup(_within(page.client(shown, case, _policy(engine), datetime.now(UTC)), "main"))  # noqa: S704  # its templates escape
+    whole = page.client(shown, case, _policy(engine), datetime.now(UTC))
+    return Markup(_within(whole, "main").partition("</h1>")[2])  # noqa: S704  # its templates escape
 
 
 @cache
