@@ -87,10 +87,10 @@ def test_hostile_names_are_escaped_shortened_and_reached(api: Api, person: Someb
         assert "<script>alert" not in html
         assert len(html) < 60_000
     links = re.findall(r'href="(/console/client\?[^"]+)"', ann.look("overview"))
-    page = ann.http.get(links[0].replace("&amp;", "&"))
-    assert page.status_code == 200
-    assert "is <strong>confirmed</strong>" in page.text
-    assert "<script>alert" not in page.text
+    reached = ann.http.get(links[0].replace("&amp;", "&"))
+    assert reached.status_code == 200
+    assert "is <strong>confirmed</strong>" in reached.text
+    assert "<script>alert" not in reached.text
     if len(name) < 512:
         assert ann.act("lift", {"value": name}, why="a test").status_code == 200
         assert "Nothing: this client is answered like everybody" in ann.look("client", client=name)
