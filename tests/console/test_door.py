@@ -6,12 +6,14 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from consumers.api import ApiSettings
 from consumers.api.console import guard
 from consumers.api.console.acts import ACTS
 from consumers.api.console.pages import MORE, PAGES
 from consumers.store import keys, sessions
-from tests.api.conftest import PEPPER, SAID, Api
+from tests.api.conftest import PEPPER, SAID, Api, serving
 from tests.console.conftest import Person, token
+from tests.consumers.road import free_port
 from tests.store.given import one
 
 Somebody = Callable[[str], Person]
@@ -150,6 +152,15 @@ def test_guessing_is_slowed(monkeypatch: pytest.MonkeyPatch, api: Api, person: S
     assert [answer.status_code for answer in answers] == [401] * guard.GUESSES.amount + [429]
     assert answers[-1].headers["retry-after"] == "60"
     assert "Overview" in ann.look("overview")
+
+
+def test_it_can_be_switched_off(shared: tuple[str, str]) -> None:
+    """Then there is nothing at its addresses, and the rest of the api is as it was."""
+    database, _ = shared
+    with serving(ApiSettings(database, port=free_port(), console=False)) as url:
+        for address in ("/", "/console/overview", "/console/static/console.js"):
+            assert httpx.get(url + address).status_code == 404
+        assert httpx.get(f"{url}/health").status_code == 200
 
 
 def test_all_pages_are_named_once() -> None:
