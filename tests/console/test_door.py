@@ -61,7 +61,7 @@ def test_the_login_says_nothing_of_the_installation(api: Api, thief: str) -> Non
         assert (answer.status_code, answer.headers["location"]) == (303, "/?over=yes")
 
 
-def test_what_opens_the_door(api: Api, person: Somebody) -> None:
+def test_what_opens_the_door(api: Api, person: Somebody, capsys: pytest.CaptureFixture[str]) -> None:
     """A key of the REST API in use; every other answer is the same, in words, and none repeats what was typed."""
     ann = person("read")
     bouncer = api.bouncer().headers["X-Api-Key"]
@@ -74,6 +74,10 @@ def test_what_opens_the_door(api: Api, person: Somebody) -> None:
     assert len({answer.text for answer in answers.values()}) == 1
     assert "does not open this door" in answers["wrong"].text
     assert ann.http.get("/").url.path == "/console/overview"  # whoever is in is led on
+    told = "".join(capsys.readouterr())
+    assert told.count("logged in at the console") == 1
+    assert told.count("a wrong key at the console") == 4
+    assert not any(secret in told for secret in (ann.secret, bouncer, expired))
 
 
 def test_the_cookie(api: Api, person: Somebody) -> None:

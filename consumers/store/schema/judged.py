@@ -1,6 +1,6 @@
 """Tables of what was judged: verdicts and their evidence, standings, episodes, snapshots."""
 
-from sqlalchemy import Column, Index, Table, UniqueConstraint, text
+from sqlalchemy import Column, Index, Table, UniqueConstraint
 
 from consumers.store.schema.columns import (
     BYTES,
@@ -94,8 +94,6 @@ standings = Table(
     stamp("written", "when this row was last written"),
     comment="Where each client stands with each model: the head of its verdicts.",
 )
-
-Index("ix_standings_not_clear", standings.c.standing, postgresql_where=standings.c.standing != text("'clear'"))
 
 episodes = Table(
     "episodes",

@@ -1,17 +1,16 @@
-"""Step 16: sessions of the console, and an index of who does not stand clear."""
+"""Step 17: sessions of the console."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy import Column
 
-revision = "0016"
+revision = "0017"
 down_revision = "0015"
 branch_labels = None
 depends_on = None
 
 TEXT = sa.Text()
 TIME = sa.DateTime(timezone=True)
-OPEN = "ix_standings_not_clear"
 
 
 def upgrade() -> None:
@@ -25,9 +24,7 @@ def upgrade() -> None:
         comment="Who is logged in at the console. Whoever logs out is no longer here.",
     )
     op.create_index("ix_sessions_key", "sessions", ["key"], unique=False)
-    op.create_index(OPEN, "standings", ["standing"], unique=False, postgresql_where=sa.text("standing <> 'clear'"))
 
 
 def downgrade() -> None:
-    op.drop_index(OPEN, "standings")
     op.drop_table("sessions")
