@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup demo test test-slow test-clients check audit lock
+.PHONY: setup demo test test-slow test-clients test-browser check audit lock
 
 setup: $(STAMP)
 
@@ -25,7 +25,7 @@ check: setup
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not clients" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not clients and not browser" $(ARGS)
 
 test-slow: setup
 	$(BIN)/pytest -m slow $(ARGS)
@@ -33,6 +33,11 @@ test-slow: setup
 # Against other people's programs: fetches Debian packages and unpacks them into a folder of the tests.
 test-clients: setup
 	$(BIN)/pytest -v -m clients $(ARGS)
+
+# The console in a real browser, on the whole system.
+test-browser: setup
+	command -v chromium || apt-get install --yes --no-install-recommends chromium
+	$(BIN)/pytest -v -m browser $(ARGS)
 
 # Asks the advisory service about every pinned package; needs the network, so it is no part of `make test`.
 # Strict: a package that the service was not asked about is a failure, not silence.

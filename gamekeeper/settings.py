@@ -73,6 +73,7 @@ class Settings:
     limits_store: str
     limits_open: bool
     api_port: int
+    console: bool
     authz: bool
     authz_client_header: str
     authz_tenant_header: str

@@ -241,6 +241,7 @@ def _announce(kept: _Kept, data: Path, told: Sequence[Path], console: Console) -
         write_atomically(file, json.dumps(content, indent=2) + "\n")
     console.print("[bold]Gamekeeper is up.[/bold] Stop with Ctrl-C.")
     console.print(f"  model   {urls['gateway']}/v1/models/{kept.model}:predict", highlight=False)
+    console.print(f"  console {urls['api']}/ (opened by a key: gamekeeper keys add you --api admin)", highlight=False)
     console.print(f"  data    {data}", highlight=False)
 
 

@@ -117,6 +117,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("GAMEKEEPER_LIMITS_STORE", "", forms.text, "Redis that gateways count limits in: redis://…", secret=True),
     Setting("GAMEKEEPER_LIMITS_OPEN", "yes", forms.yes, "while that Redis is away count locally; no: refuse"),
     Setting("GAMEKEEPER_API_PORT", "8081", forms.port, "port of the api"),
+    Setting("GAMEKEEPER_CONSOLE", "yes", forms.yes, "the api has a web page for people at /, opened by their API keys"),
     Setting("GAMEKEEPER_AUTHZ", "no", forms.yes, "the api answers inline checks of proxies (/authz), and needs Kafka"),
     Setting(
         "GAMEKEEPER_AUTHZ_CLIENT_HEADER",

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from consumers.api import bouncers, decisions, events, health, judged, links, problems, proposals, said
 from consumers.api.bell import Bell
+from consumers.api.console import router as console
 from consumers.api.house import House
 from consumers.api.settings import ApiSettings
 from consumers.health import Health
@@ -56,7 +57,7 @@ def app(settings: ApiSettings) -> FastAPI:
     )
     application.state.house = House(engine, Health(), settings, bell)
     problems.register(application)
-    for router in ENDPOINTS:
+    for router in (*ENDPOINTS, *([console] if settings.console else [])):
         application.include_router(router)
     return application
 

@@ -14,5 +14,6 @@ class ApiSettings:
     host: str = "127.0.0.1"
     port: int = 8081
     link_secret: str = field(default="", repr=False)  # of links in alerts that approve a proposal; empty: none work
+    console: bool = True  # the web page at /, for people
     key_pepper: bytes = field(default=b"", repr=False)
     channels: Channels = field(default_factory=Channels)

@@ -19,13 +19,27 @@ _PLAIN = {signal.name: signal.plain for signal in SIGNALS}
 
 def client(name: str, case: Case, now: datetime, inputs: Inputs | None = None) -> str:
     """Return a client's report as of `now`; `inputs` are those of named queries, None where no records were asked."""
-    models = [portrait(line, case, inputs, now) for line in case.shown.lines]
-    return _render("client.html", name=name, models=models, now=now, looked=_looked(case, inputs), **_done(case))
+    return _render("client.html", name=name, now=now, **_told(case, now, inputs))
+
+
+def part(case: Case, now: datetime) -> str:
+    """Return what a report says below its heading, for a page that has the heading and `style` itself."""
+    return _render("case.html", **_told(case, now, None))
+
+
+def style() -> str:
+    """Return the reports' style sheet."""
+    return _render("style.css")
 
 
 def overview(lines: list[ClientLine], since: datetime, now: datetime) -> str:
     """Return the overview of the clients with a query since a time, the most suspicious first."""
     return _render("overview.html", lines=lines, since=since, now=now)
+
+
+def _told(case: Case, now: datetime, inputs: Inputs | None) -> dict[str, Any]:
+    models = [portrait(line, case, inputs, now) for line in case.shown.lines]
+    return {"models": models, "looked": _looked(case, inputs), **_done(case)}
 
 
 def _looked(case: Case, inputs: Inputs | None) -> str:

@@ -119,14 +119,21 @@ def known(engine: Engine, secret: str, kind: str, pepper: bytes = b"") -> KeyLin
 
     It is looked up by its hash, and that is compared in constant time: nothing can be learnt from how long it takes.
     """
-    row, wanted = api_keys.c, hashed(secret, pepper)
+    wanted = hashed(secret, pepper)
+    found = held(engine, wanted, kind)
+    return found if found is not None and hmac.compare_digest(found.hash, wanted) else None
+
+
+def held(engine: Engine, name: str, kind: str) -> KeyLine | None:
+    """Return what is known of the key with the hash `name` where it is in use and of this kind, or None."""
+    row = api_keys.c
     with engine.connect() as connection:
         found = connection.execute(
             select(api_keys)
-            .where(row.hash == wanted, row.kind == kind, row.revoked.is_(None))
+            .where(row.hash == name, row.kind == kind, row.revoked.is_(None))
             .where(or_(row.expires.is_(None), row.expires > func.now()))
         ).first()
-    return _line(found) if found is not None and hmac.compare_digest(found.hash, wanted) else None
+    return None if found is None else _line(found)
 
 
 def _in_use(connection: Connection, name: str) -> str:

@@ -58,8 +58,14 @@ _ALLOWED = schema.allowlist.c
 _HELD = schema.decisions.join(schema.decision_heads, schema.decision_heads.c.decision == schema.decisions.c.id)
 _ACTIVE = select(schema.decisions).select_from(_HELD).where(schema.decision_heads.c.until > func.now()).subquery()
 
+_IN_FORCE = select(schema.decision_heads.c.decision).where(
+    schema.decision_heads.c.decision == schema.decisions.c.id, schema.decision_heads.c.until > func.now()
+)
+_ENDED = select(schema.decisions).where(~_IN_FORCE.exists()).subquery()
+
 DECISIONS = Listing(schema.decisions, (schema.decisions.c.id,))
 ACTIVE = Listing(_ACTIVE, (_ACTIVE.c.id,))
+ENDED = Listing(_ENDED, (_ENDED.c.id,))
 VERDICTS = Listing(schema.verdicts, (schema.verdicts.c.at, schema.verdicts.c.id))
 CLIENTS = Listing(_LATEST, (_LATEST.c.client, _LATEST.c.model), newest_first=False)
 EPISODES = Listing(schema.episodes, (schema.episodes.c.opened, schema.episodes.c.id))

@@ -122,6 +122,7 @@ def api() -> None:
         host=settings.host,
         port=settings.api_port,
         link_secret=settings.link_secret,
+        console=settings.console,
         key_pepper=settings.key_pepper.encode(),
         channels=common.channels(settings),
     )

@@ -12,6 +12,7 @@ from consumers.store.schema.decided import (
     feedback,
     proposals,
     roles,
+    sessions,
     suppressions,
     trips,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "populations",
     "proposals",
     "roles",
+    "sessions",
     "snapshots",
     "standings",
     "suppressions",

@@ -213,6 +213,17 @@ api_keys = Table(
 )
 Index("ix_api_keys_prefix", api_keys.c.prefix)
 
+sessions = Table(
+    "sessions",
+    metadata,
+    key("hash", TEXT, "SHA-256 of what the cookie holds, hexadecimal; that is nowhere"),
+    must("key", TEXT, "api_keys.hash of the key that was logged in with"),
+    stamp("started", "when that was"),
+    must("ends", TIME, "when it ends by itself"),
+    comment="Who is logged in at the console. Whoever logs out is no longer here.",
+)
+Index("ix_sessions_key", sessions.c.key)
+
 bouncers = Table(
     "bouncers",
     metadata,

@@ -1,0 +1,27 @@
+"""Block as the detector proposes."""
+
+from dataclasses import asdict
+
+from consumers.api.console.acts.about import client_page, proposal
+from consumers.api.console.kinds import Act, Asked, Order, Told
+from consumers.api.house import House
+from consumers.store import proposals
+
+
+def _look(house: House, asked: Asked) -> Told:
+    return asdict(proposals.get(house.engine, proposal(asked)))
+
+
+def _do(house: House, order: Order) -> None:
+    proposals.approve(house.engine, proposal(order.about), order.said, house.settings.channels)
+
+
+ACT = Act(
+    name="approve",
+    title="Approve the block",
+    role="respond",
+    look=_look,
+    do=_do,
+    done="Blocked as proposed. Gateways hear of it within about a second.",
+    after=client_page,
+)

@@ -1,0 +1,14 @@
+"""Everybody who asked, by name, with every model."""
+
+from consumers.api.console.kinds import Asked, Page, Told
+from consumers.api.console.listed import filtered
+from consumers.api.house import House
+from consumers.store import lists
+from detector.standing import Standing
+
+
+def _tell(house: House, asked: Asked) -> Told:
+    return {**filtered(house, lists.CLIENTS, asked, "model", "standing"), "standings": [*Standing]}
+
+
+PAGE = Page("clients", "Clients", _tell)
