@@ -50,7 +50,7 @@ class Stage(NamedTuple):
 
 VIEWS: Final = "views: rest"
 STAGES: Final = (
-    Stage("slots, counts, repeated ids", windows.Watch, "_slots"),
+    Stage("slots, counts, repeated ids", windows.Watch, "seats"),
     Stage("slots, counts, repeated ids", windows.Watch, "_hear"),
     Stage("copied rows", Queries, "take"),
     Stage("features: rest", features, "look"),

@@ -14,12 +14,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detector import examples, leakage, memory, window_fold
+from detector import examples, leakage, memory, room, window_fold
 from detector.signals import EVENTS, SIGNALS, SPANS
 from detector.signals.base import Field, Signal
 
 FIRST_SLOTS: Final = 16
-FEW: Final = 4  # times: an array that grows by more is copied to its new place
 IDS: Final = 128  # ids remembered of a client: a producer's retries come close together
 HEAD: Final = (
     Field("seed", "u8"),  # of the client's reservoir: its name decides
@@ -110,8 +109,8 @@ class Table:
         self.slots: dict[str, int] = {}
         self.names: list[str | None] = []
         self.tenants: list[str | None] = []
-        self.touched: list[int] = []  # when the process last heard of it: for eviction, never for a verdict
-        self.dirty: set[int] = set()
+        self.touched = np.zeros(0, np.int64)  # when the process last heard of it: for eviction, never for a verdict
+        self.dirty = np.zeros(0, np.bool_)  # not in a snapshot as it is
         self.columns: dict[str, dict[str, npt.NDArray[Any]]] = {}
         self.evidence: dict[str, npt.NDArray[Any]] = {}
         self._free: list[int] = []
@@ -124,9 +123,8 @@ class Table:
 
     @property
     def slots_bytes(self) -> int:
-        """Memory of all slots. The signals' views of the evidence own none."""
-        held = [column for columns in self.columns.values() for column in columns.values() if column.base is None]
-        return sum(column.nbytes for column in (*held, *self.evidence.values()))
+        """Memory of the slots that hold clients, or did. There is room for more, which takes none before it is used."""
+        return len(self.names) * sum(section.dtype.itemsize for section in self.sections)
 
     def __len__(self) -> int:
         return len(self.slots)
@@ -160,7 +158,7 @@ class Table:
         slot = self.slots.pop(client)
         self.names[slot] = None
         self.tenants[slot] = None
-        self.dirty.discard(slot)
+        self.dirty[slot] = False
         for section in self.sections:
             self.clear(slot, section)
         self._free.append(slot)
@@ -197,20 +195,20 @@ class Table:
             self._grow(2 * slot)
         self.names.append(None)
         self.tenants.append(None)
-        self.touched.append(0)
 
     def _grow(self, capacity: int) -> None:
         """Make room. The signals' views of the evidence are made anew: nobody holds a column while it grows."""
+        self.touched, self.dirty = room.longer(self.touched, capacity), room.longer(self.dirty, capacity)
         for name in SPANS.keys() & self.columns.keys():
             for field in (*PER_EVENT, *PER_SIGNAL):
                 del self.columns[name][field.name]
         for field in self._wide():
-            self.evidence[field.name] = _longer(field, capacity, self.evidence.pop(field.name, None))
+            _lengthen(self.evidence, field, capacity)
         for section in self.sections:
             columns, shared = self.columns.setdefault(section.name, {}), self._views(section.name)
             for field in section.fields:
                 if field.name not in shared:
-                    columns[field.name] = _longer(field, capacity, columns.pop(field.name, None))
+                    _lengthen(columns, field, capacity)
             columns |= shared
 
     def _wide(self) -> list[Field]:
@@ -229,30 +227,10 @@ class Table:
         return events | {field.name: self.evidence[field.name][:, at] for field in PER_SIGNAL}
 
 
-def _longer(field: Field, capacity: int, held: npt.NDArray[Any] | None) -> npt.NDArray[Any]:
-    """Return a column of `capacity` slots that begins with what is held."""
-    shape = (capacity, *field.shape)
-    if held is None:
-        return _filled(np.zeros(shape, field.dtype), field, 0)
-    first = len(held)
-    if capacity <= FEW * first and _resized(held, shape):
-        return _filled(held, field, first)
-    longer = np.zeros(shape, field.dtype)  # of pages that cost nothing before they are touched
-    longer[:first] = held
-    return _filled(longer, field, first)
-
-
-def _resized(column: npt.NDArray[Any], shape: tuple[int, ...]) -> bool:
-    """Grow in place, if nobody else looks at it, such as a profiler: large arrays move their pages and copy nothing."""
-    try:
-        column.resize(shape)
-    except ValueError:
-        return False
-    return True
-
-
-def _filled(column: npt.NDArray[Any], field: Field, first: int) -> npt.NDArray[Any]:
-    """Return the column with the initial value from slot `first` on; zeros, the system's own, are there already."""
+def _lengthen(columns: dict[str, npt.NDArray[Any]], field: Field, capacity: int) -> None:
+    """Give a column, there or not, `capacity` slots; new ones hold the initial value."""
+    columns.setdefault(field.name, np.zeros((0, *field.shape), field.dtype))
+    first = len(columns[field.name])
+    columns[field.name] = room.longer(columns.pop(field.name), capacity)
     if field.initial:
-        column[first:] = field.initial
-    return column
+        columns[field.name][first:] = field.initial

@@ -100,7 +100,7 @@ class Detector:
     def saved(self) -> None:
         """Note that what `changed` returned is safe."""
         for post in self._posts.values():
-            post.table.dirty.clear()
+            post.table.dirty[:] = False
 
     def evict(self, keep: int) -> int:
         """Forget the longest idle saved clients until at most `keep` are in memory; return how many went."""

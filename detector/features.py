@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from detector import feature_loops, geometry, trees
 from detector.geometry import Floats, Layout
+from detector.once import once
 from detector.population import BadPopulation, Population
 
 CONTRAST_FLOOR = np.float32(0.02)  # of an image of range 1: keeps a flat image's texture finite
@@ -89,6 +90,7 @@ class Lens:
         return int(self.pca.shape[-1]) if self.pca.size else 0
 
 
+@once
 def lens(population: Population) -> Lens | None:
     """Return the population's lens, or None where inputs can't be looked at (none seen, or too large)."""
     sized = 0 < math.prod(population.shape) <= geometry.INPUT_MAX and len(population.shape) > 0

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from detector import memory
 from detector.compiled import by_client, inlined, lean, squares
+from detector.once import once
 from detector.policy import Policy
 from detector.population import Population
 from detector.signals.base import Columns, Field
@@ -82,6 +83,7 @@ class _Held(NamedTuple):
     blind: Any
 
 
+@once
 def points(population: Population) -> Points | None:
     """Return the points of a population; None where it has too few."""
     ux, label = population.arrays.get("reservoir_ux"), population.arrays.get("reservoir_label")

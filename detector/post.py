@@ -48,11 +48,10 @@ class Post:
 
     def assess(self, queries: Queries, touch: int) -> list[Verdict]:
         """Take queries in stream order; return the verdicts in that order. `touch` orders clients for eviction."""
-        closed, waiting = self._watch.look(queries)
-        for name in {queries.clients[client] for client in set(queries.client.tolist())}:
-            slot = self.table.slots[name]
-            self.table.touched[slot] = touch
-            self.table.dirty.add(slot)
+        slot = self._watch.seats(queries)
+        closed, waiting = self._watch.look(queries, slot)
+        self.table.touched[slot] = touch
+        self.table.dirty[slot] = True
         if self._judge is None or waiting is None:
             return []
         verdicts = self._verdicts(self._judge, queries, closed, waiting)
@@ -162,7 +161,7 @@ class Post:
         slot = self.table.slots.get(feedback.client)
         if slot is None or feedback.what not in LIFTING or self.table.head["standing"][slot] == 0:
             return []
-        self.table.dirty.add(slot)
+        self.table.dirty[slot] = True
         queries = int(self.table.head["queries"][slot])
         return [self._verdict(slot, Push.LIFT, (feedback.at, self._watch.leakage(slot)), (queries, -1, 0))]
 
@@ -198,11 +197,11 @@ class Post:
 
     def clean(self) -> Iterator[tuple[str, int]]:
         """Return the clients of which nothing is unsaved."""
-        return ((name, slot) for name, slot in self.table if slot not in self.table.dirty)
+        return ((name, slot) for name, slot in self.table if not self.table.dirty[slot])
 
     def changed(self) -> list[Snapshot]:
         """Return snapshots of the clients that changed, by slot."""
-        return self._snapshots(sorted(self.table.dirty))
+        return self._snapshots(np.flatnonzero(self.table.dirty).tolist())
 
     def everyone(self) -> list[Snapshot]:
         """Return snapshots of all clients in memory."""
@@ -218,7 +217,7 @@ class Post:
         for slot, one in zip(slots, held, strict=True):
             self.table.tenants[slot] = one.tenant
         if changed:
-            self.table.dirty.update(slots)
+            self.table.dirty[slots] = True
         packed = [snapshot.Held(slot, one.data, one.population == self.version)
                   for slot, one in zip(slots, held, strict=True)]  # fmt: skip
         return snapshot.unpack(self.table, packed)

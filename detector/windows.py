@@ -68,17 +68,23 @@ class Watch:
 
     def fold(self, queries: Queries) -> Closed:
         """Take queries in stream order and return the windows that they close; examples are left out."""
-        return self._folded(queries)[0]
+        return self._folded(queries, self.seats(queries))[0]
 
-    def look(self, queries: Queries) -> tuple[Closed, Waiting | None]:
-        """Take queries in stream order and return the windows that they close, and their hits as examples."""
-        closed, found = self._folded(queries)
+    def look(self, queries: Queries, slot: Ints) -> tuple[Closed, Waiting | None]:
+        """Take queries in stream order; return the windows that they close, and their hits as examples."""
+        closed, found = self._folded(queries, slot)
         return closed, None if found is None else self._waiting(closed, found)
 
-    def _folded(self, queries: Queries) -> tuple[Closed, _Found | None]:
-        slot, tenant = self._slots(queries)
-        for place, name in tenant.items():
-            self.table.tenants[place] = name
+    def seats(self, queries: Queries) -> Ints:
+        """Return each query's slot; each client's tenant becomes the one last stated."""
+        of = np.zeros(max(len(queries.clients), 1), np.int64)
+        for client in np.flatnonzero(np.bincount(queries.client)).tolist():
+            slot = self.table.slot(queries.clients[client])
+            of[client] = slot
+            self.table.tenants[slot] = queries.tenants[client]
+        return of[queries.client]
+
+    def _folded(self, queries: Queries, slot: Ints) -> tuple[Closed, _Found | None]:
         counted, fresh = self._hear(queries, slot)
         rows = np.flatnonzero(fresh)
         if self.population is None or len(rows) == 0:
@@ -104,15 +110,6 @@ class Watch:
             ]
         )
         return Waiting(self.table.columns["examples"], hits._replace(row=found.rows[hits.row]))
-
-    def _slots(self, queries: Queries) -> tuple[npt.NDArray[np.int64], dict[int, str | None]]:
-        """Return each query's slot, and each client's tenant as last stated."""
-        of = np.zeros(max(len(queries.clients), 1), np.int64)
-        tenants: dict[int, str | None] = {}
-        for client in np.flatnonzero(np.bincount(queries.client)).tolist():
-            of[client] = self.table.slot(queries.clients[client])
-            tenants[int(of[client])] = queries.tenants[client]
-        return of[queries.client], tenants
 
     def _hear(self, queries: Queries, slot: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Flags]:
         """Count every query; return the counts and which queries are to be scored (no 4xx, no repeated id)."""

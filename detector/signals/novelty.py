@@ -5,12 +5,13 @@ the population's stored window rows: no pickle, and the same trees everywhere.
 """
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from detector import half_space
+from detector.once import once
 from detector.population import Population
 from detector.signals.base import Counts, Event, Flags, Hit, Signal, Trace, known, number
 
@@ -48,20 +49,12 @@ class _Trees:
         return float(self._quantiles[name].get() or math.inf)
 
 
-_GROWN: dict[int, tuple[Any, _Trees]] = {}
-"""Trees by the identity of the rows they grew on; the rows are kept beside them, so that no others take it."""
-GROWN_MAX: Final = 16  # populations in use by one process
-
-
+@once
 def _trees(population: Population) -> _Trees | None:
     rows = population.arrays.get("rows")
     if rows is None or len(rows) < ROWS_MIN:
         return None
-    if id(rows) not in _GROWN:
-        if len(_GROWN) == GROWN_MAX:
-            _GROWN.clear()
-        _GROWN[id(rows)] = (rows, _Trees(np.require(rows, np.float32, ["C", "W"])))
-    return _GROWN[id(rows)][1]
+    return _Trees(np.require(rows, np.float32, ["C", "W"]))
 
 
 def scores(population: Population, rows: _Rows) -> _Rows:
