@@ -1,25 +1,26 @@
-"""Once: what is made of a population, held beside it for all partitions of a process."""
+"""Once: what is made of a population, or of an array of it, is held for as long as that lives, for all partitions."""
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Final, TypeVar
+from typing import TypeVar
+from weakref import finalize
 
-from detector.population import Population
-
+Source = TypeVar("Source")
 Made = TypeVar("Made")
-HELD: Final = 16  # populations in use by one process
 
 
-def once(make: Callable[[Population], Made]) -> Callable[[Population], Made]:
-    """Return `make`, which then works once for each population; whatever it made must not be changed."""
-    held: dict[int, tuple[Population, Made]] = {}  # by identity: the population beside it, so that no other takes it
+def once(make: Callable[[Source], Made]) -> Callable[[Source], Made]:
+    """Return `make`, which then works once for each source; what it made is not to be changed, nor to hold the source.
+
+    Sources are told apart by identity: they are large, and few.
+    """
+    held: dict[int, Made] = {}
 
     @wraps(make)
-    def found(population: Population) -> Made:
-        if id(population) not in held:
-            if len(held) == HELD:
-                held.clear()
-            held[id(population)] = (population, make(population))
-        return held[id(population)][1]
+    def found(source: Source) -> Made:
+        if id(source) not in held:
+            held[id(source)] = make(source)
+            finalize(source, held.pop, id(source))
+        return held[id(source)]
 
     return found

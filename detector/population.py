@@ -33,7 +33,7 @@ class BadPopulation(ValueError):  # noqa: N818  # named for what it says to the 
     for_people = True  # the command line prints the message as it is
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Population:
     """One model's population.
 

@@ -49,11 +49,13 @@ class _Trees:
         return float(self._quantiles[name].get() or math.inf)
 
 
-@once
 def _trees(population: Population) -> _Trees | None:
     rows = population.arrays.get("rows")
-    if rows is None or len(rows) < ROWS_MIN:
-        return None
+    return None if rows is None or len(rows) < ROWS_MIN else _grown(rows)
+
+
+@once
+def _grown(rows: _Rows) -> _Trees:
     return _Trees(np.require(rows, np.float32, ["C", "W"]))
 
 
