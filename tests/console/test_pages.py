@@ -58,7 +58,12 @@ def test_what_is_shown(api: Api, person: Somebody, thief: str) -> None:
     assert "thief acme confirmed block digits 0.85" in overview
     assert "shadow: no population is learnt yet" in overview
     client = words(ann.look("client", client=thief))
-    for said in ("block digits", "31 label flips in 64 near pairs", "is confirmed as stealing the model digits", "query 17 lies beside"):
+    for said in (
+        "block digits",
+        "31 label flips in 64 near pairs",
+        "is confirmed as stealing the model digits",
+        "query 17 lies beside",
+    ):
         assert said in client
     assert "thief no. 1 confirmed confirmed digits" in words(ann.look("episodes", standing="confirmed"))
     assert "198.51.100.7 ip every throttle" in words(ann.look("decisions"))
