@@ -20,7 +20,8 @@ EXPECTED = {
     "show", "report", "explain", "sql", "label", "block", "allow", "lift", "settings", "keys add", "keys list",
     "keys revoke", "keys rotate", "keys role", "keys roles", "keys write", "populations use", "populations list",
     "watermark embed", "watermark verify", "watermark check", "watermark forget", "deliveries list",
-    "deliveries resend", "doctor", "episodes", "retain", "forget", "policy show", "policy diff", "policy apply", "policy rollback",
+    "deliveries resend", "doctor", "episodes", "retain", "forget", "policy show", "policy diff", "policy apply",
+    "policy rollback",
 }  # fmt: skip
 UNSET = {setting.name: "" for setting in settings.SETTINGS}
 NOBODY = "postgresql+psycopg2://nobody@127.0.0.1:9/x"  # discard: nobody listens there
