@@ -18,6 +18,7 @@ from gamekeeper.commands import (
     policy,
     processes,
     reports,
+    sql,
     system,
     waiting,
     watermark,
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for group in (system, processes, learning, people, reports, keeping, doctor):
+for group in (system, processes, learning, people, reports, sql, keeping, doctor):
     group.register(app)
 app.add_typer(keys.app, name="keys")
 app.add_typer(channels.app, name="channels")

@@ -96,6 +96,13 @@ class Settings:
     log_format: str
     log_level: str
 
+    def need_up(self, name: str) -> str:
+        """Return what a running `up` told, such as the URL of its gateway. Raises BadSettings where none runs."""
+        found = _of_up(self.data, name)
+        if not found:
+            raise BadSettings(f"no `gamekeeper up` runs on {self.data}; start it beside this, or set GAMEKEEPER_DATA")
+        return found
+
     def need_kafka(self) -> str:
         """Return Kafka's bootstrap servers, else those of a running `up`. Raises BadSettings where there are none."""
         return _need(self.kafka_bootstrap_servers or _of_up(self.data, "kafka"), "KAFKA_BOOTSTRAP_SERVERS")

@@ -240,9 +240,13 @@ def _announce(kept: _Kept, data: Path, told: Sequence[Path], console: Console) -
     for file in told:
         write_atomically(file, json.dumps(content, indent=2) + "\n")
     console.print("[bold]Gamekeeper is up.[/bold] Stop with Ctrl-C.")
-    console.print(f"  model   {urls['gateway']}/v1/models/{kept.model}:predict", highlight=False)
-    console.print(f"  console {urls['api']}/ (opened by a key: gamekeeper keys add you --api admin)", highlight=False)
-    console.print(f"  data    {data}", highlight=False)
+    for name, what in (
+        ("model", f"{urls['gateway']}/v1/models/{kept.model}:predict"),
+        ("console", f"{urls['api']}/ (`gamekeeper keys add YOU --api respond` makes the key that opens it)"),
+        ("visitors", "`gamekeeper visit` lets honest clients and a thief come"),
+        ("data", data),
+    ):
+        console.print(f"  {name:8} {what}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _tend(supervisor: Supervisor, servers: Sequence[embedded.Server], beat: Beat) -> NoReturn:

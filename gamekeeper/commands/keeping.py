@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def retain(*, json: JSON = False) -> None:
-    """Let go of what is older than its table's days. Safe while everything runs; say it daily, as the tables' owner."""
+    """Let go of what is older than its table's days. Safe while everything runs; run it daily, as the tables' owner."""
     settings = common.settings()
     days = dict(settings.retain)
     from consumers.store import retention  # noqa: PLC0415

@@ -1,5 +1,6 @@
 """The whole system on this machine, and what prepares and describes it."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,14 +9,16 @@ import typer
 from gamekeeper import brokers
 from gamekeeper.commands import common
 from gamekeeper.commands.common import JSON
+from gamekeeper.settings import Settings
 from gamekeeper.shown import values
 
 PANEL = "System"
+VISIT_SECONDS = 3_600  # at most, and as long as the keys of visitors are valid
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (demo, up, topics, migrate, settings, warm):
+    for command in (demo, up, visit, topics, migrate, settings, warm):
         app.command(rich_help_panel=PANEL)(command)
 
 
@@ -44,6 +47,42 @@ def up(
     whole.run(found, data or found.data, endpoints)
 
 
+def visit(
+    thief: Annotated[str, typer.Option(help="What the thief does, such as jacobian: docs/demo.md.")] = "bisection",
+    seconds: Annotated[int, typer.Option(min=10, max=VISIT_SECONDS, help="How long they ask.")] = 30,
+    *,
+    json: JSON = False,
+) -> None:
+    """Let honest clients and a thief ask the model of a running `up`, and say who was who. Ends by itself."""
+    found = common.settings()
+    from gamekeeper.demo import visit as visits  # noqa: PLC0415
+
+    kind = visits.THIEVES.get(thief)
+    if kind is None:
+        raise typer.BadParameter(f"--thief {thief!r} is not one of {', '.join(visits.THIEVES)}")
+    url = f"{found.need_up('gateway')}/v1/models/{found.need_up('model')}:predict"
+    common.tell(
+        visits.run(url, lambda clients: _keys(found, clients), kind, seconds),
+        ("client", "was", "asked", "blocked"),
+        lambda one: (one.client, f"{'honest' if one.honest else 'thief'}: {one.kind}", one.asked, _yes(one.blocked)),
+        json=json,
+    )
+
+
+def _keys(found: Settings, clients: Sequence[str]) -> Mapping[str, str]:
+    """Return a new key for each visitor, which nobody needs for long."""
+    from consumers.store import keys  # noqa: PLC0415
+
+    engine, pepper = common.engine(found), found.key_pepper.encode()
+    holders = [keys.Holder(client, expires=common.after(VISIT_SECONDS)) for client in clients]
+    said = common.said("gamekeeper visit")
+    return {holder.client: keys.add_client_key(engine, holder, said, pepper).secret for holder in holders}
+
+
+def _yes(told: bool) -> str:
+    return "yes" if told else "no"
+
+
 def topics(*, json: JSON = False) -> None:
     """Make the Kafka topics with the right settings, and check those that are there."""
     found = common.settings()
@@ -53,7 +92,7 @@ def topics(*, json: JSON = False) -> None:
     common.tell(
         states,
         ("topic", "partitions", "made now", "differs"),
-        lambda one: (one.name, one.partitions, "yes" if one.created else "no", "; ".join(one.differences)),
+        lambda one: (one.name, one.partitions, _yes(one.created), "; ".join(one.differences)),
         json=json,
     )
     if any(state.differences for state in states):

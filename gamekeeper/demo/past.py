@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +17,14 @@ from detector.policy import Policy
 from detector.records import Input, Output, Record, encode_record
 from detector.times import format_time
 from gamekeeper.demo import data, honest, victim
-from gamekeeper.demo.clients import Answers, Conversation, Kind, drive
-from gamekeeper.demo.data import Images, Parts, Pool
+from gamekeeper.demo.clients import Conversation, Kind, Learnt, drive
+from gamekeeper.demo.data import Parts, Pool
 
 CLIENTS_A_KIND = 25
 QUERIES_A_CLIENT = 160
 _SEED = 11
-_START = 1_767_225_600_000_000  # µs: 2026-01-01T00:00:00Z, when the simulated clients begin to ask
 _STEP = 1_000_000  # µs between two queries
+_AGO = 600_000_000  # µs before now, when they begin: what is learnt is young, and nothing of it lies ahead
 
 
 def learn(model_path: Path, out: Path, say: Callable[[str], None]) -> None:
@@ -32,7 +33,7 @@ def learn(model_path: Path, out: Path, say: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(prefix="gamekeeper-") as folder:
         source = Path(folder) / "honest.jsonl"
         with source.open("wb") as file:
-            file.writelines(line + b"\n" for line in lines(model_path))
+            file.writelines(line + b"\n" for line in lines(model_path, time.time_ns() // 1000 - _AGO))
         say("learning what honest clients look like")
         unfinished = out.with_suffix(".unfinished")
         with contextlib.redirect_stdout(sys.stderr):  # what it prints is for the log: stdout is for `say`
@@ -40,8 +41,8 @@ def learn(model_path: Path, out: Path, say: Callable[[str], None]) -> None:
         unfinished.replace(out)
 
 
-def lines(model_path: Path) -> Iterator[bytes]:
-    """Yield the records of simulated honest clients, one after the other, as JSON."""
+def lines(model_path: Path, start: int) -> Iterator[bytes]:
+    """Yield the records of honest clients who begin to ask at `start` (µs), one after the other, as JSON."""
     parts = data.load()
     own = replace(parts, honest=_both(parts.warm_up, parts.honest))
     ask = victim.ask(victim.load(model_path))
@@ -50,7 +51,7 @@ def lines(model_path: Path) -> Iterator[bytes]:
         for at in range(CLIENTS_A_KIND):
             rng = np.random.default_rng((_SEED, number))
             learnt = drive(_start(kind, own, rng), ask, QUERIES_A_CLIENT)
-            yield from _records(f"{kind.name}-{at}", number, learnt.inputs, learnt.answers)
+            yield from _records(f"{kind.name}-{at}", number, start, learnt)
             number += 1
 
 
@@ -62,11 +63,11 @@ def _both(first: Pool, second: Pool) -> Pool:
     return Pool(np.concatenate([first.images, second.images]), np.concatenate([first.digits, second.digits]))
 
 
-def _records(client: str, number: int, inputs: Images, answers: Answers) -> Iterator[bytes]:
-    for at, (image, probabilities) in enumerate(zip(inputs, answers.probabilities, strict=True)):
+def _records(client: str, number: int, start: int, learnt: Learnt) -> Iterator[bytes]:
+    for at, (image, probabilities) in enumerate(zip(learnt.inputs, learnt.answers.probabilities, strict=True)):
         record = Record(
             id=UUID(int=(number << 32) + at).hex,
-            time=format_time(_START + at * _STEP),
+            time=format_time(start + at * _STEP),
             model=data.MODEL,
             client=client,
             input=Input(list(data.SHAPE), "float32", image.astype("<f4").tobytes()),

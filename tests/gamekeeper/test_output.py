@@ -30,6 +30,7 @@ SILENT = {  # commands without --json, each with the reason
     "learn": "writes a population; prints what it can promise, for a person to read",
     "replay": "writes JSON lines to the files that are named",
     "report": "writes a page",
+    "sql": "becomes psql, which has forms of its own",
     "watermark embed": "writes a model; prints what that cost, for a person to read",
 }
 HOSTILE = "[bold]" + "ñ会" * 3_000 + "[/nonsense]\n"  # 20 kB, no markup, not one column a letter

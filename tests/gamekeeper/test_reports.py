@@ -11,6 +11,7 @@ from consumers.store.engine import connect
 from detector.policy import Policy
 from detector.standing import Standing
 from gamekeeper.cli import app
+from tests.gamekeeper.test_cli import run
 from tests.store.given import saved, verdict
 
 
@@ -46,3 +47,11 @@ def test_reports_and_explanations_reach_people(environ: dict[str, str], tmp_path
     assert told["reckoning"]["bounds"]["one"] > 0
     for wrong in (["report"], ["report", "--since", "24h", "--records", str(html)]):
         assert CliRunner().invoke(app, [*wrong, "--html", str(html)], env=environ).exit_code == 2
+
+
+def test_an_analyst_reads_the_views_and_nothing_else(environ: dict[str, str]) -> None:
+    """A question goes to psql as it is, and a table stays closed."""
+    assert "thief  | confirmed" in run("sql", "SELECT client, standing FROM suspects", **environ).stdout
+    refused = run("sql", "SELECT * FROM snapshots", **environ)
+    assert refused.returncode == 1
+    assert "permission denied" in refused.stderr

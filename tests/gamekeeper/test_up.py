@@ -157,6 +157,19 @@ def test_an_own_model_is_served_beside_it_in_one_line(up: Up, tmp_path: Path) ->
     assert gateway.wait(20) == 0
 
 
+@pytest.mark.slow
+def test_visitors_come_and_the_thief_is_found(up: Up) -> None:
+    """`visit` finds the running `up` by its data folder; of all who come the thief alone is blocked, and confirmed."""
+    environment = settings.environment({"GAMEKEEPER_DATA": str(up.data)})
+    told = {
+        arguments: subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True, check=True, text=True)
+        for arguments in (("visit", "--seconds", "10", "--json"), ("clients", "--json"))
+    }
+    visits, clients = ([json.loads(line) for line in one.stdout.splitlines()] for one in told.values())
+    assert [visit["kind"] for visit in visits if visit["blocked"]] == ["bisection"]
+    assert (clients[0]["client"], clients[0]["standing"]) == (visits[-1]["client"], "confirmed")
+
+
 @pytest.mark.parametrize(
     "name", ["detect", *(pytest.param(other, marks=pytest.mark.slow) for other in (*OURS[1:], "kafka", "postgres"))]
 )

@@ -1,4 +1,4 @@
-"""docs/sql.md: every question runs, as an analyst, and finds something; every view is there."""
+"""What the docs ask in SQL runs; in docs/sql.md as an analyst, and finds something. Every view is told of there."""
 
 import re
 import time
@@ -13,10 +13,12 @@ from consumers.store.outbox import Delivered, claim_deliveries, settle
 from consumers.store.people import Entry, Order, Said
 from detector.decision import Action, Scope
 from detector.standing import Standing
+from tests.gamekeeper.test_docs import DOCS
 from tests.store.given import CHANNELS, population, saved, snapshot, verdict
 
 DOC = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
 ASKED = re.findall(r"^(\d+)\. [^\n]+\n```sql\n(.+?)```", DOC, re.MULTILINE | re.DOTALL)
+ELSEWHERE = re.compile(r"^(SELECT .+);$|`(SELECT [^`]+ FROM [^`]+)`|^gamekeeper sql '(.+)'$", re.MULTILINE)
 SAID = Said("ann", "a test")
 
 
@@ -49,6 +51,16 @@ def test_twenty_questions_have_answers(told: Engine) -> None:
         connection.execute(text("SET LOCAL ROLE gamekeeper_analyst"))
         for number, question in ASKED:
             assert connection.execute(text(question)).all(), number
+
+
+def test_questions_elsewhere_run(told: Engine) -> None:
+    """In lines of a fence, in spans, and as `gamekeeper sql` is given them: as the owner, who may look into tables."""
+    texts = [file.read_text(encoding="utf-8") for file in DOCS if file.name != "sql.md"]
+    asked = ["".join(found) for each in texts for found in ELSEWHERE.findall(each)]
+    assert len(asked) > 2
+    with told.connect() as connection:
+        for question in asked:
+            connection.execute(text(question)).all()
 
 
 def test_every_view_is_told_of_and_has_a_version(engine: Engine) -> None:
