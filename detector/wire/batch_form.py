@@ -22,7 +22,7 @@ from detector.wire.facts import (
     unreadable,
 )
 from detector.wire.inputs import Block, check_shape, not_finite, to_block
-from detector.wire.json_form import explain, usable
+from detector.wire.json_record import explain, usable
 from detector.wire.outputs import Answers, blank, put_confidence, put_probabilities
 
 _WIDTHS = {"client": 4, "time": 8, "id": 16, "status": 2, "label": 4, "confidence": 4, "action": 1}  # bytes a row

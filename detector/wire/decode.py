@@ -1,14 +1,14 @@
 """Decode: a batch of raw records, of either form and mixed, to queries and unreadable ones."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
 
 from detector.query import Shape
 from detector.records import CONTENT_TYPE_BATCH, Input
-from detector.wire import batch_form, json_form
+from detector.wire import batch_form, json_record
 from detector.wire.columns import Part, assemble
 from detector.wire.facts import RECORD_BYTES_MAX, Decoded, Fault, Known, RawRecord, Unreadable
 from detector.wire.inputs import nested_shape
@@ -31,8 +31,8 @@ def decode(
     known = Known(shapes, classes, limit_bytes)
     parts: dict[str, list[Part]] = {}
     bad: list[tuple[Place, Unreadable]] = []
-    for is_batch, run in groupby(enumerate(raw), key=_is_batch):
-        found, faults = (_read_batches if is_batch else read_json)(list(run), known)
+    for is_batch, start, stop in _runs(raw):
+        found, faults = (_read_batches if is_batch else read_json)(start, raw[start:stop], known)
         bad += faults
         for model, part in found.items() if isinstance(found, dict) else found:
             parts.setdefault(model, []).append(part)
@@ -48,8 +48,8 @@ def shapes_seen(raw: Iterable[RawRecord], limit_bytes: int = RECORD_BYTES_MAX) -
     seen: dict[str, Counter[Shape]] = {}
     for record in raw:
         try:
-            value = json_form.usable(record, limit_bytes)
-            model, shape, count = _stated_in_batch(value) if _is_batch((0, record)) else _stated_in_json(value)
+            value = json_record.usable(record, limit_bytes)
+            model, shape, count = _stated_in_batch(value) if _is_batch(record.content_type) else _stated_in_json(value)
         except Fault:
             continue
         if shape is not None:
@@ -57,17 +57,25 @@ def shapes_seen(raw: Iterable[RawRecord], limit_bytes: int = RECORD_BYTES_MAX) -
     return seen
 
 
-def _is_batch(item: tuple[int, RawRecord]) -> bool:
-    content_type = item[1].content_type
+def _runs(raw: Sequence[RawRecord]) -> Iterator[tuple[bool, int, int]]:
+    """Yield runs of records of one form: whether that is the batch record, and where they start and stop."""
+    is_batch = {stated: _is_batch(stated) for stated in {one.content_type for one in raw}}
+    stop = 0
+    for form, run in groupby([is_batch[one.content_type] for one in raw]):
+        start, stop = stop, stop + len(list(run))
+        yield form, start, stop
+
+
+def _is_batch(content_type: str | None) -> bool:
     return content_type is not None and content_type.partition(";")[0].strip().lower() == CONTENT_TYPE_BATCH
 
 
 def _read_batches(
-    run: Sequence[tuple[int, RawRecord]], known: Known
+    first: int, raws: Sequence[RawRecord], known: Known
 ) -> tuple[list[tuple[str, Part]], list[tuple[Place, Unreadable]]]:
     parts: list[tuple[str, Part]] = []
     bad: list[tuple[Place, Unreadable]] = []
-    for index, raw in run:
+    for index, raw in enumerate(raws, first):
         part, faults = batch_form.read_batch(raw, known)
         bad += [((index, one.row or 0), one) for one in faults]
         parts += [] if part is None else [(part.queries.model, part)]
@@ -75,7 +83,7 @@ def _read_batches(
 
 
 def _stated_in_json(value: bytes) -> tuple[str, Shape | None, int]:
-    record = json_form.parse(value)
+    record = json_record.parse(value)
     given = record.input
     if given is None:
         return record.model, None, 1
