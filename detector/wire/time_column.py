@@ -37,7 +37,8 @@ def time_column(texts: Sequence[str]) -> npt.NDArray[np.int64]:
 
 def _is_usual(chars: Chars) -> npt.NDArray[np.bool_]:
     digits = chars[:, _DIGITS]
-    return ((digits >= ord("0")) & (digits <= ord("9"))).all(axis=1) & (chars[:, _SIGNS] == _SIGN).all(axis=1)
+    numbers = ((digits >= ord("0")) & (digits <= ord("9"))).all(axis=1)
+    return np.asarray(numbers & (chars[:, _SIGNS] == _SIGN).all(axis=1), np.bool_)
 
 
 def _read(chars: Chars) -> npt.NDArray[np.int64]:
