@@ -1,6 +1,7 @@
 """What the docs tell people to type is there: every command, each of its options, every setting."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from itertools import product
 
@@ -35,6 +36,22 @@ def told(text: str) -> Iterator[str]:
             yield from (" ".join(one) for one in product(*(word.split("|") for word in words)))
 
 
+def lines(text: str) -> Iterator[list[str]]:
+    """Yield the words of each command that has a line to itself, but for outlines with `[…]`."""
+    for line in LINE.findall(text):
+        typed, *_ = re.split(r"\s#|\s{3,}|&+", line)
+        if "[" not in typed:
+            yield shlex.split(typed)
+
+
+def parse(words: list[str]) -> None:
+    """Read a command as the program does, without running it. Raises UsageError."""
+    here = typer.main.get_command(app)
+    while isinstance(here, TyperGroup):
+        here = here.commands[words.pop(0)]
+    here.make_context("gamekeeper", words)
+
+
 def known(command: str) -> bool:
     """Tell whether there is such a command, and has each option that is named."""
     here, words = typer.main.get_command(app), command.split()
@@ -48,10 +65,12 @@ def known(command: str) -> bool:
 
 @pytest.mark.parametrize("name", [str(file.relative_to(ROOT)) for file in DOCS])
 def test_what_is_to_be_typed_is_there(name: str) -> None:
-    """Commands with their options, and settings."""
+    """Commands with their options, settings, and lines with all of their arguments."""
     text = (ROOT / name).read_text(encoding="utf-8")
     assert [command for command in told(text) if not known(command)] == []
     assert set(SETTING.findall(text)) <= OURS
+    for words in lines(text):
+        parse(words)
 
 
 def test_every_command_is_told_of() -> None:
