@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.wire.columns import Columns, Part, finish
-from detector.wire.facts import REFUSED, Fault, Known, RawRecord, Unreadable, unreadable
+from detector.wire.facts import REFUSED, Known, RawRecord, Unreadable, unreadable
 from detector.wire.ids import id_column
 from detector.wire.inputs import from_inputs
-from detector.wire.json_record import Json, read_record
+from detector.wire.json_record import Json
 from detector.wire.json_run import read_run
 from detector.wire.outputs import from_outputs
 
@@ -20,13 +20,7 @@ def read_json(
     first: int, raws: Sequence[RawRecord], known: Known
 ) -> tuple[dict[str, Part], list[tuple[Place, Unreadable]]]:
     """Return the readable rows of a run of JSON records by model, and the unreadable ones; `first` is its index."""
-    read, time, alone = read_run(raws, known.limit_bytes)
-    faults: dict[int, str] = {}
-    for row in alone:
-        try:
-            read[row], time[row] = read_record(raws[row], known.limit_bytes)
-        except Fault as fault:
-            faults[row] = str(fault)
+    read, time, faults = read_run(raws, known.limit_bytes)
     parts = {}
     for model, rows in _by_model(read, faults).items():
         place = np.array([raws[row].place for row in rows], np.int64)

@@ -1,4 +1,4 @@
-"""One JSON record by itself: its members, or why it cannot be read. Whatever is unusual comes here."""
+"""One JSON record by itself: its members, or why it cannot be read."""
 
 from typing import Any
 
@@ -31,23 +31,7 @@ class Json(msgspec.Struct, frozen=True, gc=False, tag_field="v", tag=1):
     status: int | None = None
 
 
-DECODER = msgspec.json.Decoder(Json)
-
-
-def read_record(raw: RawRecord, limit: int) -> tuple[Json, int]:
-    """Return the members of a JSON record that are read, and its time (µs since 1970 UTC). Raises Fault."""
-    json = parse(usable(raw, limit))
-    client_name(json.client)
-    tenant_name(json.tenant)
-    model_name(json.model)
-    try:
-        time = parse_time(json.time)
-    except ValueError as error:
-        raise Fault(f"time: {error}") from None
-    event_time(time, raw.broker_time)
-    id_length(len(json.id))
-    status(json.status)
-    return json, time
+_DECODER = msgspec.json.Decoder(Json)
 
 
 def usable(raw: RawRecord, limit: int) -> bytes:
@@ -66,7 +50,7 @@ def parse(value: bytes) -> Json:
     try:
         if not value.isascii():
             value.decode()  # members that are skipped are not decoded, yet JSON is UTF-8 throughout
-        return DECODER.decode(value)
+        return _DECODER.decode(value)
     except msgspec.ValidationError as error:
         raise Fault(explain(error)) from None
     except (ValueError, RecursionError) as error:
@@ -81,6 +65,21 @@ def explain(error: msgspec.ValidationError) -> str:
         missing = fault.split("`")[1]
         return f"{missing}: missing" if member == "record" else f"{member}.{missing}: missing"
     return f"{member}: {fault[:1].lower()}{fault[1:]}"
+
+
+def checked(json: Json, broker_time: int | None) -> int:
+    """Return the time (µs since 1970 UTC) of a record whose members keep the rules. Raises Fault."""
+    client_name(json.client)
+    tenant_name(json.tenant)
+    model_name(json.model)
+    try:
+        time = parse_time(json.time)
+    except ValueError as error:
+        raise Fault(f"time: {error}") from None
+    event_time(time, broker_time)
+    id_length(len(json.id))
+    status(json.status)
+    return time
 
 
 def id_length(length: int) -> int:

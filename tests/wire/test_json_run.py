@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detector.records import encode_record
-from detector.wire import Decoded, RawRecord, decode, json_form, json_run
+from detector.wire import Decoded, RawRecord, decode, json_run
 from tests.wire.make import NOON, SHAPES, changed, prediction
 
 LIMIT = 2_000
@@ -80,7 +80,7 @@ def test_together_and_alone(
     raws = [RawRecord(value, None, broker_time, place) for place, value in enumerate(values)]
     together = decode(raws, SHAPES, LIMIT)
     with monkeypatch.context() as patched:
-        patched.setattr(json_form, "read_run", _nothing_together)
+        patched.setattr(json_run, "_doubtful", _all)
         alone = decode(raws, SHAPES, LIMIT)
     assert _plain(together) == _plain(alone)
 
@@ -90,21 +90,29 @@ def test_each_unusual_one_among_many(monkeypatch: pytest.MonkeyPatch, value: byt
     """Every kind is met at least once, between good ones."""
     raws = [RawRecord(one, None, NOON, place) for place, one in enumerate((GOOD, value, GOOD))]
     together = decode(raws, SHAPES, LIMIT)
-    monkeypatch.setattr(json_form, "read_run", _nothing_together)
+    monkeypatch.setattr(json_run, "_doubtful", _all)
     assert _plain(together) == _plain(decode(raws, SHAPES, LIMIT))
     assert together.read == len(raws)
 
 
-def test_usual_records_are_read_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """None of a thousand ordinary records is read alone: that would cost twice the time."""
-    monkeypatch.delattr(json_form, "read_record")
+@pytest.mark.parametrize("between", [b"", b" ", b"\t", b"\r", b"\n", b","])
+def test_two_values_do_not_make_up_for_none(between: bytes) -> None:
+    """A record of two values beside one of none: both are unreadable, and nobody's place is taken."""
+    raws = [RawRecord(value, None, NOON, place) for place, value in enumerate((GOOD + between + GOOD, b" ", GOOD))]
+    together = decode(raws, SHAPES)
+    assert [one.place for one in together.unreadable] == [0, 1]
+    assert [one.place.tolist() for one in together.queries] == [[2]]
+
+
+def test_usual_records_are_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of a thousand ordinary records is checked alone: that would cost half as much time again."""
+    monkeypatch.delattr(json_run, "checked")
     raws = [RawRecord(encode_record(prediction(number)), None, NOON + DAY, number) for number in range(1_000)]
     assert decode(raws, SHAPES).read == len(raws)
 
 
-def _nothing_together(raws: Sequence[RawRecord], _limit: int) -> tuple[list[Any], Any, list[int]]:
-    doubtful = json_run._DOUBTFUL  # what stands for a record until it is read alone
-    return [doubtful] * len(raws), np.zeros(len(raws), np.int64), list(range(len(raws)))
+def _all(read: Sequence[Any], _time: Any, _raws: Sequence[RawRecord]) -> list[int]:
+    return list(range(len(read)))
 
 
 def _plain(found: Decoded) -> tuple[Any, ...]:
