@@ -154,7 +154,7 @@ def run(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str, *arguments: st
     """Run `gamekeeper channels …` in this process; return the exit code and all that it said."""
     given(folder, text)
     monkeypatch.setenv("GAMEKEEPER_CHANNELS", str(folder / "channels.toml"))
-    result = CliRunner().invoke(app, ["channels", *arguments])
+    result = CliRunner().invoke(app, ["channels", *arguments], env={"COLUMNS": "1000"})
     return result.exit_code, f"{result.output}{result.exception or ''}"
 
 

@@ -73,7 +73,7 @@ def test_all_is_well(kafka: str, topics_prefix: str) -> None:
     assert found["topics", Topics(topics_prefix).predictions] == ("ok", "2 partitions")
     assert found["offsets", "offsets"] == ("warn", "never read: partitions 0, 1")
     assert found["clocks", "Postgres"][0] == "ok"
-    shown = CliRunner().invoke(app, ["doctor"])
+    shown = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": "1000"})
     assert "start gamekeeper detect" in shown.stdout
     assert shown.exit_code == 0
 

@@ -30,6 +30,7 @@ from tests.report import theft
 from tests.report.test_page import sound
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+pytestmark = pytest.mark.slow  # a population is learnt, which takes a minute
 
 
 def memory() -> Memory:
@@ -73,7 +74,6 @@ def test_a_report_shows_the_theft(database: str, tmp_path: Path) -> None:
         assert np.allclose(seen, inputs[int(number) - 1].clip(0, 1), atol=0.01)
 
 
-@pytest.mark.slow  # a broker must start
 def test_the_log_may_be_a_topic(database: str, kafka: str, topics_prefix: str, tmp_path: Path) -> None:
     """The named queries are looked up in the topic itself."""
     engine = connect(database)
