@@ -41,16 +41,16 @@ COLUMNS: Final = {
     "decisions": "scope, value, model, serial, action, until, origin, reason, shadow, verdict, judged, made",
 }
 # The same life in SQL: `clients` has a row for each slot, with its name, its model and how many steps it is ahead.
-_CLIENTS: Final = """
+_CLIENTS: Final = f"""
     WITH slots AS (
-        SELECT j, 'client-' || (j * 7919 % :clients) AS client, 'tenant-' || j % 50 AS tenant,
+        SELECT j, 'client-' || (j * {ORDER} % :clients) AS client, 'tenant-' || j % 50 AS tenant,
                CASE WHEN j % 3 = 0 THEN 'digits' ELSE 'faces' END AS model,
-               CASE WHEN j % 25 < 5 THEN j % 25 ELSE 0 END AS ahead
+               CASE WHEN j % 25 < {len(STANDINGS)} THEN j % 25 ELSE 0 END AS ahead
         FROM generate_series(CAST(0 AS bigint), :clients - 1) AS j
     )
-"""
+"""  # noqa: S608  # of numbers above only
 _AT: Final = "CAST(:start AS timestamptz) + ({} * CAST(:clients AS bigint) + j) * CAST(:apart AS interval)"
-_WORD: Final = "(ARRAY['watched', 'suspected', 'confirmed', 'confirmed', 'clear'])[{} % 5 + 1]"
+_WORD: Final = f"(ARRAY{list(STANDINGS)})[{{}} % {len(STANDINGS)} + 1]"
 REST: Final = {
     "episodes": f"""{_CLIENTS}
         INSERT INTO episodes (client, model, number, id, tenant, opened, closed, standing, highest, score, verdicts,

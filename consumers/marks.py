@@ -19,7 +19,7 @@ from detector.wire import RawRecord
 from detector.wire.facts import REFUSED
 from detector.wire.ids import id_bytes
 
-_HINTS = (b'"served"', b'"enforced"')  # hardly any record has both: the others are not read a second time
+_SERVED, _ENFORCED = b'"served"', b'"enforced"'  # hardly any record has both: the others are not read a second time
 _DECODER = msgspec.json.Decoder(Record)
 Opened = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int64], int]
 log = structlog.get_logger()
@@ -52,8 +52,7 @@ class Keep:
 def found(records: Sequence[RawRecord], unreadable: Collection[int]) -> list[Mark]:
     """Return the marks among JSON records, with their inputs as they were sent; not of places that are `unreadable`."""
     likely = (raw.value for raw in records if raw.place not in unreadable and not raw.content_type)
-    served, enforced = _HINTS  # a loop over them would cost as much as looking
-    read = (_read(value) for value in likely if value is not None and served in value and enforced in value)
+    read = (_read(value) for value in likely if value is not None and _SERVED in value and _ENFORCED in value)
     return [mark for record in read if record is not None and (mark := _mark(record)) is not None]
 
 

@@ -26,7 +26,7 @@ from detector.wire import RawRecord, Unreadable
 MARKS_BYTES_MAX = 8 << 20  # of marked inputs waiting for a checkpoint
 UNREADABLE_MAX = 1_000  # waiting for a checkpoint, 4 KiB each: more than that are written at once
 STRANGERS_MAX = 10_000  # clients of one SELECT of snapshots
-SNAPSHOT_CHECKPOINTS = 5  # snapshots go with every fifth checkpoint, those that hurry apart, and
+SNAPSHOT_CHECKPOINTS = 5  # snapshots go with every fifth checkpoint at the latest, and
 SNAPSHOT_QUERIES = 50_000  # after so many predictions: what a new owner reads again at the most, some seconds' work
 
 
@@ -83,7 +83,7 @@ class Partition:
         self._written = time.time_ns() // 1_000  # µs, the broker's time of the newest record; not known yet: older
         self.saved_written = self._written  # the same, of the newest in a checkpoint
         self._whole = start  # up to here Postgres holds snapshots of everybody
-        # checkpoints that did not hurry, and predictions, since then; a place without any snapshot gets one at once
+        # checkpoints and predictions since then; a place without any snapshot gets one at once
         self._since = SNAPSHOT_CHECKPOINTS if claim.next is None else 0, 0
         self.pending = Pending()
         self.in_force = dict(claim.populations)
@@ -121,7 +121,7 @@ class Partition:
         new = self.next >= self.claim.reached  # else verdicts of what was in force before are derived again
         adopted = {model: one for model, one in wanted.items() if new and self.in_force.get(model) != one}
         turned = self._turning() if new else None
-        self._since = self._since[0] + (not self.pending.urgent), self._since[1] + self.pending.read
+        self._since = self._since[0] + 1, self._since[1] + self.pending.read
         whole = bool(heard or adopted or turned) or self.pending.lasting or leaving or self._snapshots_due(keep)
         behind = self.next != (self._whole if whole else self.saved)
         if not (self.pending.read or self.pending.gap or heard or adopted or turned or behind):

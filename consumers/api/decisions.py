@@ -63,6 +63,18 @@ class Order(Act):
     action: Word
     seconds: Seconds | None = None
 
+    def by(self, who: str) -> people.Order:
+        """Return it as the order of somebody, by name."""
+        return people.Order(
+            scope=self.scope,
+            value=self.value,
+            model=self.model,
+            action=Action.parse(self.action),
+            seconds=self.seconds,
+            why=self.why,
+            who=who,
+        )
+
 
 def written(house: House, made: Sequence[Decision]) -> list[lists.Line]:
     """Return decisions that were just taken, as they are kept."""
@@ -92,16 +104,8 @@ def decision(house: Shared, _reader: Reader, number: Number) -> Any:
 @router.post("/decisions", response_model=DecisionForm, status_code=201)
 def decide(house: Shared, responder: Responder, order: Order) -> Any:
     """Take a decision: it is enforced, also where the detector is in shadow. Who is on the allowlist is 409."""
-    taken = people.Order(
-        scope=order.scope,
-        value=order.value,
-        model=order.model,
-        action=Action.parse(order.action),
-        seconds=order.seconds,
-        why=order.why,
-        who=responder.client,
-    )
-    [line] = written(house, [people.decide(house.engine, taken, house.settings.channels)])
+    taken = people.decide(house.engine, order.by(responder.client), house.settings.channels)
+    [line] = written(house, [taken])
     return line
 
 

@@ -1,5 +1,6 @@
 """The pages: one client's report, and the overview. Pure: rows in, HTML out; templates escape what they are given."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from consumers.report.inputs import Inputs
 from consumers.report.lead import STANDS
-from consumers.report.portrait import named, portrait
+from consumers.report.portrait import portrait
 from consumers.report.words import moment, odds
 from consumers.store.cases import Case
 from consumers.store.reads import ClientLine
@@ -39,12 +40,12 @@ def overview(lines: list[ClientLine], since: datetime, now: datetime) -> str:
 
 def _told(case: Case, now: datetime, inputs: Inputs | None) -> dict[str, Any]:
     models = [portrait(line, case, inputs, now) for line in case.shown.lines]
-    return {"models": models, "looked": _looked(case, inputs), **_done(case)}
+    return {"models": models, "looked": _looked(models, inputs), **_done(case)}
 
 
-def _looked(case: Case, inputs: Inputs | None) -> str:
+def _looked(models: Sequence[dict[str, Any]], inputs: Inputs | None) -> str:
     """Return what became of the named queries' inputs, and what to do to see them."""
-    sought = named(case)
+    sought = {key: time for model in models for key, time in model["named"].items()}
     if not sought:
         return "No query is named here, so there are no inputs to show."
     if inputs is not None and len(inputs) == len(sought):

@@ -18,7 +18,7 @@ from consumers.report.examples import Example
 from consumers.report.inputs import Inputs, Key
 from consumers.report.lead import lead
 from consumers.report.places import places
-from consumers.report.recalled import Recalled, near_pairs, recall
+from consumers.report.recalled import Pair, Recalled, near_pairs, recall
 from consumers.report.reckoning import Reckoning, reckon
 from consumers.report.usual import of_whom, usuals
 from consumers.store.cases import Case
@@ -36,6 +36,7 @@ class Memory(NamedTuple):
     """What the detector remembers of a client, and what it was seen through."""
 
     recalled: Recalled
+    near: Sequence[Pair]  # its near pairs
     population: Population
     policy: Policy
 
@@ -49,9 +50,9 @@ def memory(case: Case, model: str) -> Memory | str:
     if population is None or policy is None:
         return "the population or the policy that it was judged under is not stored"
     recalled = recall(held)
-    return (
-        "another version wrote the memory of this client" if recalled is None else Memory(recalled, population, policy)
-    )
+    if recalled is None:
+        return "another version wrote the memory of this client"
+    return Memory(recalled, near_pairs(recalled, population), population, policy)
 
 
 def named(case: Case) -> dict[Key, int]:
@@ -59,8 +60,7 @@ def named(case: Case) -> dict[Key, int]:
     found: dict[Key, int] = {}
     for line in case.shown.lines:
         held = memory(case, line.model)
-        told = [*_pairs(held), *_flat(examples.of_evidence(case, line.model))]
-        found |= examples.named(line.model, told)
+        found |= examples.named(line.model, [*_pairs(held), *_flat(examples.of_evidence(case, line.model))])
     return found
 
 
@@ -69,6 +69,7 @@ def portrait(line: ClientLine, case: Case, inputs: Inputs | None, now: datetime)
     verdicts = [verdict for verdict in case.shown.verdicts if verdict.model == line.model]
     held = memory(case, line.model)
     pairs, told = _pairs(held), examples.of_evidence(case, line.model)
+    queries = examples.named(line.model, [*pairs, *_flat(told)])
     if inputs is not None and isinstance(held, Memory):
         looked = examples.illustrated(line.model, chain(pairs, _flat(told)), inputs, held.population)
         pairs = [next(looked) for _ in pairs]
@@ -79,6 +80,7 @@ def portrait(line: ClientLine, case: Case, inputs: Inputs | None, now: datetime)
         "lead": lead(line, verdicts, case.shown.decisions, now),
         "verdicts": [(one, how, _bars(one, how), shown) for (one, how), shown in zip(reckoned, told, strict=True)],
         "pairs": pairs,
+        "named": queries,
         **_curves(line, verdicts, held),
         **_beside(held),
     }
@@ -118,8 +120,8 @@ def _beside(held: Memory | str) -> dict[str, Any]:
     """Return how the client lies beside ordinary ones: strips and the map, or why there are none."""
     if isinstance(held, str):
         return {"unknown": held, "strips": [], "map": None, "seen": "", "of": ""}
-    recalled, population, policy = held
-    spots, pairs = places(recalled, population), near_pairs(recalled, population)
+    recalled, pairs, population, policy = held
+    spots = places(recalled, population)
     labels = _answers(recalled)
     return {
         "unknown": None,
@@ -133,7 +135,7 @@ def _beside(held: Memory | str) -> dict[str, Any]:
 def _pairs(held: Memory | str) -> list[Example]:
     if isinstance(held, str):
         return []
-    return examples.of_pairs(held.recalled, near_pairs(held.recalled, held.population))
+    return examples.of_pairs(held.recalled, held.near)
 
 
 def _flat(told: Sequence[Sequence[Sequence[Example]]]) -> list[Example]:

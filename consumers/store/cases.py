@@ -53,11 +53,11 @@ def _populations(engine: Engine, versions: Iterable[str]) -> dict[str, Populatio
     found = {}
     for version in versions:
         with suppress(Missing, BadPopulation):
-            found[version] = _loaded(populations.get(engine, version))
+            found[version] = _population(engine, version)
     return found
 
 
 @lru_cache(maxsize=POPULATIONS_MAX)
-def _loaded(data: bytes) -> Population:
-    [population] = load(data).values()
+def _population(engine: Engine, version: str) -> Population:
+    [population] = load(populations.get(engine, version)).values()
     return population

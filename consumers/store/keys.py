@@ -114,6 +114,11 @@ def add_api_key(engine: Engine, holder: Holder, said: Said, pepper: bytes = b"")
         return _add(connection, API, holder, said, pepper)
 
 
+def may(key: KeyLine, role: str) -> bool:
+    """Tell whether the holder of an API key may do what takes a role of API_ROLES: that role, or a stronger one."""
+    return not set(API_ROLES[API_ROLES.index(role) :]).isdisjoint(key.roles)
+
+
 def known(engine: Engine, secret: str, kind: str, pepper: bytes = b"") -> KeyLine | None:
     """Return what is known of the key `secret` where it is in use and of this kind, or None.
 

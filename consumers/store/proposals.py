@@ -68,13 +68,14 @@ def put(connection: Connection, kept_back: Sequence[tuple[Draft, Cause, int]]) -
         connection.execute(insert(proposals).on_conflict_do_nothing(), rows)
 
 
-def waiting(engine: Engine, model: str | None = None, limit: int = 1_000) -> list[Proposal]:
+def waiting(engine: Engine, model: str | None = None, client: str | None = None, limit: int = 1_000) -> list[Proposal]:
     """Return the proposals that can be decided on, the oldest first: nothing newer was decided on their clients."""
     row, head = proposals.c, decision_heads.c
     same = (head.value == row.client) & (head.model == row.model) & (head.scope == Scope.CLIENT.value)
     newest = decision_heads, same & (head.serial == row.serial)
     query = select(proposals).join(*newest).where(row.outcome.is_(None), row.until > func.now())
     query = query if model is None else query.where(row.model == model)
+    query = query if client is None else query.where(row.client == client)
     with engine.connect() as connection:
         found = connection.execute(query.order_by(row.made, row.verdict).limit(limit))
         return [Proposal(**line._mapping) for line in found]  # noqa: SLF001  # documented

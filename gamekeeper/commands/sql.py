@@ -9,8 +9,6 @@ import typer
 from gamekeeper.commands import common
 from gamekeeper.settings import environment
 
-ROLE = "gamekeeper_analyst"  # as in the store, which is not needed here
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
@@ -24,12 +22,13 @@ def sql(
     found = common.settings()
     from sqlalchemy.engine import make_url  # noqa: PLC0415
 
+    from consumers.store.roles import ANALYST  # noqa: PLC0415
     from gamekeeper.embedded import postgres  # noqa: PLC0415
 
     url = make_url(found.need_database())
     there = url._replace(drivername="postgresql", password=None).render_as_string()  # `set` cannot take a password away
     secret = {"PGPASSWORD": url.password} if url.password else {}  # not an argument: those are seen by everybody here
-    options = {"PGOPTIONS": f"-c role={ROLE} -c search_path={found.schema}"}
+    options = {"PGOPTIONS": f"-c role={ANALYST} -c search_path={found.schema}"}
     program = shutil.which("psql") or postgres.binary("psql")
     command = [program, there] if question is None else [program, there, "-c", question]
     os.execve(program, command, environment({**secret, **options}))  # noqa: S606  # no shell is wanted

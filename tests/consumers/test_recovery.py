@@ -106,19 +106,14 @@ def assert_exact(life: Life) -> None:
 
 
 def test_snapshots_go_with_every_fifth_checkpoint(life: Life) -> None:
-    """Verdicts and offsets are written each time, snapshots rarely, and at the end by who leaves.
-
-    A checkpoint that hurries, for a verdict, brings them no nearer: a stream of thieves would write them all the time.
-    """
-    before, calm = life.wholes, 0
+    """Verdicts and offsets are written each time, snapshots rarely, and at the end by who leaves."""
+    before = life.wholes
     while life.partition.next < len(life.records):
         life.take(12)
-        calm += not life.partition.pending.urgent
         life.save()
         assert life.partition.saved == life.partition.next
     rare = life.wholes - before
-    assert calm < life.checkpoints
-    assert abs(rare - calm / SNAPSHOT_CHECKPOINTS) <= 1
+    assert abs(rare - life.checkpoints / SNAPSHOT_CHECKPOINTS) <= 1
     life.save(leaving=True)
     assert life.whole == life.partition.next
     assert_exact(life)

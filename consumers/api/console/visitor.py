@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 
 from consumers.api.console.guard import form_token
 from consumers.api.house import Shared
-from consumers.store import sessions
+from consumers.store import keys, sessions
 from consumers.store.keys import API_ROLES, KeyLine
 
 COOKIE = "gamekeeper_session"
@@ -41,7 +41,7 @@ class Visitor:
 
     def may(self, role: str) -> bool:
         """Tell whether they may do what takes a role."""
-        return not set(API_ROLES[API_ROLES.index(role) :]).isdisjoint(self.key.roles)
+        return keys.may(self.key, role)
 
 
 def _visitor(request: Request, house: Shared) -> Visitor:

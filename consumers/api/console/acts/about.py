@@ -1,13 +1,16 @@
 """Whom or what an act is about, out of its address, and what its form offers."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from consumers.api.console.kinds import Asked, Wrong
+from consumers.api.console.kinds import Asked, Told, Wrong
 from consumers.api.forms import About
+from consumers.api.house import House
+from consumers.store import proposals
 from consumers.store.people import LABELS as WHAT
 from detector.decision import ANY_MODEL, Key, Scope
 
@@ -42,6 +45,11 @@ def proposal(asked: Asked) -> UUID:
         return UUID(asked.get("verdict", ""))
     except ValueError:
         raise Wrong("Say which proposal: it is called by the id of its verdict.") from None
+
+
+def proposed(house: House, asked: Asked) -> Told:
+    """Return the proposal that an act is about, for its form. Raises Wrong and Missing."""
+    return asdict(proposals.get(house.engine, proposal(asked)))
 
 
 def shown(key: Key) -> Mapping[str, str]:

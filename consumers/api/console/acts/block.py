@@ -15,26 +15,17 @@ def _look(_house: House, asked: Asked) -> Told:
 
 
 def _do(house: House, order: Order) -> None:
-    seconds, about = order.typed.get("seconds", ""), key(order.about)
+    seconds = order.typed.get("seconds", "")
     if seconds not in DURATIONS or order.typed.get("action") not in ACTIONS:
         raise Wrong("Choose what to do, and for how long.")
     form = checked(
         decisions.Order,
-        **shown(about),
+        **shown(key(order.about)),
         action=order.typed["action"],
         seconds=int(seconds) if seconds else None,
         why=order.said.why,
     )
-    taken = people.Order(
-        scope=about.scope,
-        value=about.value,
-        model=about.model,
-        action=Action.parse(form.action),
-        seconds=form.seconds,
-        why=form.why,
-        who=order.said.who,
-    )
-    people.decide(house.engine, taken, house.settings.channels)
+    people.decide(house.engine, form.by(order.said.who), house.settings.channels)
 
 
 ACT = Act(

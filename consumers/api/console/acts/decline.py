@@ -1,15 +1,9 @@
 """Say no to a block that the detector proposes."""
 
-from dataclasses import asdict
-
-from consumers.api.console.acts.about import client_page, proposal
-from consumers.api.console.kinds import Act, Asked, Order, Told
+from consumers.api.console.acts.about import client_page, proposal, proposed
+from consumers.api.console.kinds import Act, Order
 from consumers.api.house import House
 from consumers.store import proposals
-
-
-def _look(house: House, asked: Asked) -> Told:
-    return asdict(proposals.get(house.engine, proposal(asked)))
 
 
 def _do(house: House, order: Order) -> None:
@@ -20,7 +14,7 @@ ACT = Act(
     name="decline",
     title="Decline the block",
     role="respond",
-    look=_look,
+    look=proposed,
     do=_do,
     done="Declined. Nobody is blocked; what holds meanwhile ends by itself.",
     after=client_page,

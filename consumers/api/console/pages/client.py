@@ -16,13 +16,12 @@ def _tell(house: House, asked: Asked) -> Told:
     if not client:
         raise Wrong("Say which client: the address ends in ?client=NAME.")
     equal = {"scope": Scope.CLIENT.value, "value": client}
-    waiting = [one for one in proposals.waiting(house.engine) if one.client == client]
     return {
         "client": client,
         "any_model": ANY_MODEL,
         "report": report.of_client(house.engine, client),
         "force": lists.read(house.engine, lists.ACTIVE, equal, Window(LINES)).lines,
-        "waiting": waiting,
+        "waiting": proposals.waiting(house.engine, client=client),
         "about": {"durations": DURATIONS, "labels": LABELS},
         "typed": {},
     }

@@ -29,7 +29,7 @@ def _state(model: Any, policy: Policy) -> tuple[str, str]:
     """Return whether the detector's decisions on a model are enforced: a word for the eye, and the sentence."""
     if model.breaker is not None:
         return "bad", f"breaker open since {model.breaker:%F %T}: nothing new is enforced by itself"
-    if policy.shadow or model.model in policy.shadow_models:
+    if policy.in_shadow(model.model):
         return "soft", "shadow, as the policy says: nothing is enforced"
     if model.population is None:
         return "soft", "shadow: no population is learnt yet"
