@@ -6,7 +6,7 @@ what a signal needs lives in a section of its own, so that an upgrade of one sig
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -56,6 +56,10 @@ PER_SIGNAL: Final = (
     Field("peak", "f8"),  # its running maximum
     Field("decisive", "f8"),  # the same over the windows in which a block might rest on it
 )
+EVIDENCE: Final = (  # of all signals side by side
+    *(Field(name, dtype, (len(EVENTS), *shape), first) for name, dtype, shape, first in PER_EVENT),
+    *(Field(name, dtype, (len(SIGNALS), *shape), first) for name, dtype, shape, first in PER_SIGNAL),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +68,34 @@ class Section:
 
     name: str
     version: int
-    fields: tuple[Field, ...]
+    own: tuple[Field, ...]
+    evidence: tuple[Field, ...] = ()  # of a signal's events: a part of the table's evidence
+    young: tuple[Field, ...] = ()  # all that there is of `own` while few queries are remembered
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """All columns."""
+        return self.own + self.evidence
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """One client's bytes: the fields one after the other, little endian."""
-        return _packed(self)
+        return packed(self.fields)
 
 
 @cache
-def _packed(section: Section) -> np.dtype[Any]:
-    return np.dtype([(field.name, np.dtype(field.dtype).newbyteorder("<"), field.shape) for field in section.fields])
+def packed(fields: tuple[Field, ...]) -> np.dtype[Any]:
+    """Return what holds the fields of one client one after the other, little endian."""
+    return np.dtype([(field.name, np.dtype(field.dtype).newbyteorder("<"), field.shape) for field in fields])
 
 
-def _own(signal: Signal) -> Section:
+def _section(signal: Signal) -> Section:
     """Return a signal's section: its own fields, then the evidence of its events."""
-    counted = [Field(name, dtype, (len(signal.events), *shape), first) for name, dtype, shape, first in PER_EVENT]
-    return Section(signal.name, signal.version, (*signal.fields, *counted, *PER_SIGNAL))
+    counted = (Field(name, dtype, (len(signal.events), *shape), first) for name, dtype, shape, first in PER_EVENT)
+    return Section(signal.name, signal.version, signal.fields, (*counted, *PER_SIGNAL))
+
+
+OF_SIGNALS: Final = tuple(_section(signal) for signal in SIGNALS)
 
 
 def sections(window: int) -> tuple[Section, ...]:
@@ -88,11 +103,11 @@ def sections(window: int) -> tuple[Section, ...]:
     return (
         Section("head", 1, HEAD),
         Section("heard", 1, HEARD),
-        Section("memory", 4, memory.FIELDS),
+        Section("memory", 4, memory.FIELDS, young=memory.fields(memory.YOUNG)),
         Section("window", 1, window_fold.fields(window)),
         Section("examples", 1, examples.FIELDS),
         Section("leakage", 1, leakage.FIELDS),
-        *(_own(signal) for signal in SIGNALS),
+        *OF_SIGNALS,
     )
 
 
@@ -202,29 +217,23 @@ class Table:
         for name in SPANS.keys() & self.columns.keys():
             for field in (*PER_EVENT, *PER_SIGNAL):
                 del self.columns[name][field.name]
-        for field in self._wide():
+        for field in () if self.light else EVIDENCE:
             _lengthen(self.evidence, field, capacity)
         for section in self.sections:
-            columns, shared = self.columns.setdefault(section.name, {}), self._views(section.name)
+            columns, shared = self.columns.setdefault(section.name, {}), evidence_of(section, self.evidence)
             for field in section.fields:
                 if field.name not in shared:
                     _lengthen(columns, field, capacity)
             columns |= shared
 
-    def _wide(self) -> list[Field]:
-        """Return the columns of the evidence, over the events and signals of all signals."""
-        if self.light:
-            return []
-        events = [Field(name, dtype, (len(EVENTS), *shape), first) for name, dtype, shape, first in PER_EVENT]
-        return events + [Field(name, dtype, (len(SIGNALS), *shape), first) for name, dtype, shape, first in PER_SIGNAL]
 
-    def _views(self, name: str) -> dict[str, npt.NDArray[Any]]:
-        """Return a signal's part of the evidence columns; nothing for the other sections."""
-        if name not in SPANS:
-            return {}
-        at, start, stop = SPANS[name]
-        events = {field.name: self.evidence[field.name][:, start:stop] for field in PER_EVENT}
-        return events | {field.name: self.evidence[field.name][:, at] for field in PER_SIGNAL}
+def evidence_of(section: Section, evidence: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Return a signal's part of columns like EVIDENCE; nothing for the other sections."""
+    if not section.evidence or not evidence:
+        return {}
+    at, start, stop = SPANS[section.name]
+    events = {field.name: evidence[field.name][:, start:stop] for field in PER_EVENT}
+    return events | {field.name: evidence[field.name][:, at] for field in PER_SIGNAL}
 
 
 def _lengthen(columns: dict[str, npt.NDArray[Any]], field: Field, capacity: int) -> None:

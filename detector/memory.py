@@ -26,20 +26,28 @@ SLOTS: Final = 64  # with 32 alone JbDA is seen 50 queries later (measured)
 GRANTS: Final = 3  # trials that one remembered query grants its repeats: an hour's film of one scene gives 3
 REPEAT: Final = 0.2  # of the distance of random pairs in the coarse view: the same scene
 PARENT: Final = 0.5  # of it: near enough to be a parent of synthetic queries, or of an honest tester's copies
-FIELDS: Final = (
-    Field("z", "f4", (SKETCH, SLOTS)),  # slots last: the search runs over them side by side
-    Field("ux", "f4", (SCENE, SLOTS)),
-    Field("c", "i2", (SLOTS, COORDS)),
-    Field("label", "i8", (SLOTS,)),
-    Field("ordinal", "i8", (SLOTS,), -1),  # which effective query it was; -1: empty
-    Field("granted", "i8", (SLOTS,)),
-    Field("middle", "b1", (SLOTS,)),  # it lay halfway between two remembered ones with different answers itself
-    Field("ordinary", "b1", (SLOTS,)),  # an ordinary input, or made from one that is remembered
-    Field("name", "i8", (SLOTS, WIDTH)),
-    Field("step", "i2", (COORDS,)),  # how far each numeric column of a table moved in the latest step from a parent
-    Field("tint", "i8"),  # thousandths by which the latest image of even other brightness differed from its parent
-    Field("kept", "i8"),  # effective queries so far
-)
+YOUNG: Final = 8  # queries: the memory of a client that has no more is written as so many places
+
+
+def fields(places: int) -> tuple[Field, ...]:
+    """Return the columns of a memory of so many places, which fill up from the first one on."""
+    return (
+        Field("z", "f4", (SKETCH, places)),  # places last: the search runs over them side by side
+        Field("ux", "f4", (SCENE, places)),
+        Field("c", "i2", (places, COORDS)),
+        Field("label", "i8", (places,)),
+        Field("ordinal", "i8", (places,), -1),  # which effective query it was; -1: empty
+        Field("granted", "i8", (places,)),
+        Field("middle", "b1", (places,)),  # it lay halfway between two remembered ones with different answers itself
+        Field("ordinary", "b1", (places,)),  # an ordinary input, or made from one that is remembered
+        Field("name", "i8", (places, WIDTH)),
+        Field("step", "i2", (COORDS,)),  # how far each numeric column of a table moved in the latest step from a parent
+        Field("tint", "i8"),  # thousandths by which the latest image of even other brightness differed from its parent
+        Field("kept", "i8"),  # effective queries so far
+    )
+
+
+FIELDS: Final = fields(SLOTS)
 
 
 class Ring(NamedTuple):

@@ -2,19 +2,20 @@
 
 import lz4.frame
 import msgspec
+import numpy as np
 import pytest
 import zstandard
 
-from detector import snapshot
-from detector.clients import Table
+from detector import memory, snapshot
+from detector.clients import Section, Table, packed
 from detector.detector import Detector
 from detector.policy import Policy
 from tests.detector import build
 
 
-def _held() -> bytes:
+def _held(queries: int = 40) -> bytes:
     detector = Detector(Policy(), {build.MODEL: build.population()})
-    detector.assess(build.life(build.THIEVES[0], 4, 40))
+    detector.assess(build.life(build.THIEVES[0], 4, queries))
     return detector.changed()[0].data
 
 
@@ -24,13 +25,37 @@ def _table() -> Table:
     return table
 
 
-def test_round_trip() -> None:
+@pytest.mark.parametrize("queries", [1, memory.YOUNG, memory.YOUNG + 1, 40])
+def test_round_trip(queries: int) -> None:
     """A slot that was read from bytes gives the same bytes."""
-    table, data = _table(), _held()
+    table, data = _table(), _held(queries)
     snapshot.unpack(table, [snapshot.Held(0, data, True)])
 
     assert list(snapshot.pack(table, [0])) == [data]
     assert len(data) < 48 * 1024
+
+
+def test_a_young_client_has_a_short_memory_in_a_slot_that_an_old_one_had() -> None:
+    """Of few queries only their places are written; what an earlier release wrote of them all is read as well."""
+    short, section = msgspec.msgpack.decode(lz4.frame.decompress(_held(4))), _section("memory")
+    row = np.zeros(1, section.dtype)
+    row["ordinal"] = -1
+    written = np.frombuffer(short["sections"]["memory"][1], packed(section.young))
+    for field in section.young:
+        row[field.name][snapshot.places(0, field)] = written[field.name][0]
+    whole = {**short, "sections": {**short["sections"], "memory": [section.version, row.tobytes()]}}
+
+    assert written.nbytes < row.nbytes / 6
+    for document in (short, whole):
+        table = _table()
+        snapshot.unpack(table, [snapshot.Held(0, _held(), True)])
+        data = lz4.frame.compress(msgspec.msgpack.encode(document))
+        assert snapshot.unpack(table, [snapshot.Held(0, data, True)]) == 0
+        assert list(snapshot.pack(table, [0])) == [_held(4)]
+
+
+def _section(name: str) -> Section:
+    return next(section for section in _table().sections if section.name == name)
 
 
 def test_an_upgraded_signal_starts_as_unknown() -> None:
