@@ -51,8 +51,8 @@ class Keep:
 
 def found(records: Sequence[RawRecord], unreadable: Collection[int]) -> list[Mark]:
     """Return the marks among JSON records, with their inputs as they were sent; not of places that are `unreadable`."""
-    likely = (raw.value for raw in records if raw.place not in unreadable and not raw.content_type)
-    read = (_read(value) for value in likely if value is not None and _SERVED in value and _ENFORCED in value)
+    likely = [raw for raw in records if raw.value is not None and _ENFORCED in raw.value and _SERVED in raw.value]
+    read = [_read(raw.value or b"") for raw in likely if raw.place not in unreadable and not raw.content_type]
     return [mark for record in read if record is not None and (mark := _mark(record)) is not None]
 
 

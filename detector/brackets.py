@@ -5,6 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from detector.compiled import lean
+from detector.search import BLOCK
 
 OPPOSITE: Final = -0.99  # cosine of the two directions from the query to the ends
 SHORT: Final = np.float32(3.0 * (1.0 + OPPOSITE))  # half as much again as by OPPOSITE: rounding is far below that
@@ -40,11 +41,11 @@ def differ(one: Any, other: Any, coords: int) -> bool:
 def bracket(held: Any, coords: int, query: Any, nearest: Any) -> tuple[int, int, float]:
     """Return the places of the two ends halfway between which the query lies, and how far along; (-1, -1, NaN): none.
 
-    `held`: z f4[48, k], c i2[k, 64], labels i8[k] and ordinals i8[k] of the remembered queries; `query`: its own z
-    f4[48] and f4[k] the squared distances to them. `nearest` i8[NEAREST] is room to work in.
+    `held`: z f4[b, 48, 16], c i2[16 b, 64] and labels i8[16 b] of the remembered queries; `query`: its own z f4[48] and
+    f4[k] the squared distances to them, of which there are k. `nearest` i8[NEAREST] is room to work in.
     """
-    (z, c, labels, ordinal), (own, far) = held, query
-    _find_nearest(ordinal, far, nearest)
+    (z, c, labels), (own, far) = held, query
+    _find_nearest(far, nearest)
     for first in range(NEAREST):
         for second in range(first):
             one, other = nearest[first], nearest[second]
@@ -61,12 +62,12 @@ def bracket(held: Any, coords: int, query: Any, nearest: Any) -> tuple[int, int,
 
 
 @lean
-def _find_nearest(ordinal: Any, far: Any, nearest: Any) -> None:
+def _find_nearest(far: Any, nearest: Any) -> None:
     """Write the places of the nearest remembered queries, nearest first, of equals the first; -1: there are fewer."""
     nearest[:] = -1
     last, furthest = nearest.shape[0] - 1, np.float32(np.inf)
     for place in range(far.shape[0]):
-        if ordinal[place] < 0 or (nearest[last] >= 0 and far[place] >= furthest):
+        if nearest[last] >= 0 and far[place] >= furthest:
             continue
         at = last
         while at > 0 and (nearest[at - 1] < 0 or far[place] < far[nearest[at - 1]]):
@@ -84,8 +85,9 @@ def _aside(z: Any, own: Any, ends: tuple[int, int], far: Any) -> bool:
     """
     one, other = ends
     scale, most, square = np.sqrt(far[one] / far[other]), SHORT * far[one], np.float32(0)
-    for axis in range(z.shape[0]):
-        way = (z[axis, one] - own[axis]) + scale * (z[axis, other] - own[axis])
+    first, second = z[one // BLOCK, :, one % BLOCK], z[other // BLOCK, :, other % BLOCK]
+    for axis in range(own.shape[0]):
+        way = (first[axis] - own[axis]) + scale * (second[axis] - own[axis])
         square += way * way
         if square > most:
             return True
@@ -94,8 +96,9 @@ def _aside(z: Any, own: Any, ends: tuple[int, int], far: Any) -> bool:
 
 @lean
 def _apart(z: Any, one: int, other: int) -> float:
+    first, second = z[one // BLOCK, :, one % BLOCK], z[other // BLOCK, :, other % BLOCK]
     square = np.float32(0)
-    for axis in range(z.shape[0]):
-        way = z[axis, one] - z[axis, other]
+    for axis in range(first.shape[0]):
+        way = first[axis] - second[axis]
         square += way * way
     return float(square)

@@ -103,7 +103,7 @@ def sections(window: int) -> tuple[Section, ...]:
     return (
         Section("head", 1, HEAD),
         Section("heard", 1, HEARD),
-        Section("memory", 4, memory.FIELDS, young=memory.fields(memory.YOUNG)),
+        Section("memory", 5, memory.FIELDS, young=memory.fields(memory.YOUNG)),
         Section("window", 1, window_fold.fields(window)),
         Section("examples", 1, examples.FIELDS),
         Section("leakage", 1, leakage.FIELDS),

@@ -17,7 +17,7 @@ from detector.features import Features
 from detector.geometry import COORDS, SCENE, SKETCH
 from detector.names import WIDTH, blank
 from detector.population import Population
-from detector.search import search
+from detector.search import BLOCK, search
 from detector.signals.base import BESIDE, BY_BASE, BY_FLIP, BY_PARENT, PARTNERS, Columns, Field, Flags, Ints, number
 from detector.steps import ALIKE, BIN, brightness, constant_step, moved, room, same_step
 
@@ -26,14 +26,18 @@ SLOTS: Final = 64  # with 32 alone JbDA is seen 50 queries later (measured)
 GRANTS: Final = 3  # trials that one remembered query grants its repeats: an hour's film of one scene gives 3
 REPEAT: Final = 0.2  # of the distance of random pairs in the coarse view: the same scene
 PARENT: Final = 0.5  # of it: near enough to be a parent of synthetic queries, or of an honest tester's copies
-YOUNG: Final = 8  # queries: the memory of a client that has no more is written as so many places
+YOUNG: Final = BLOCK  # queries: the memory of a client that has no more is written as so many places
 
 
 def fields(places: int) -> tuple[Field, ...]:
-    """Return the columns of a memory of so many places, which fill up from the first one on."""
+    """Return the columns of a memory of so many places, which fill up from the first one on.
+
+    What is searched lies in blocks of 16 places, and in each block places last: the search runs over them side by side
+    and never looks at the blocks of a young client that are empty.
+    """
     return (
-        Field("z", "f4", (SKETCH, places)),  # places last: the search runs over them side by side
-        Field("ux", "f4", (SCENE, places)),
+        Field("z", "f4", (places // BLOCK, SKETCH, BLOCK)),
+        Field("ux", "f4", (places // BLOCK, SCENE, BLOCK)),
         Field("c", "i2", (places, COORDS)),
         Field("label", "i8", (places,)),
         Field("ordinal", "i8", (places,), -1),  # which effective query it was; -1: empty
@@ -53,7 +57,7 @@ FIELDS: Final = fields(SLOTS)
 class Ring(NamedTuple):
     """The columns of FIELDS, by name, and the clients' seeds."""
 
-    z: npt.NDArray[np.float32]
+    z: npt.NDArray[np.float32]  # blocks of places
     ux: npt.NDArray[np.float32]
     c: npt.NDArray[np.int16]
     label: npt.NDArray[np.int64]
@@ -225,8 +229,9 @@ def _look_between(ring: Ring, asked: Asked, sizes: Any, out: Relations, row: int
     """Write the two remembered queries halfway between which the query lies, if there are any."""
     coords, far, nearest = sizes
     slot = asked.slot[row]
-    held = (ring.z[slot], ring.c[slot], ring.label[slot], ring.ordinal[slot])
-    one, other, part = bracket(held, coords, (asked.z[row], far), nearest)
+    filled = min(ring.kept[slot], SLOTS)
+    held = (ring.z[slot], ring.c[slot], ring.label[slot])
+    one, other, part = bracket(held, coords, (asked.z[row], far[:filled]), nearest)
     if one >= 0:
         out.halfway[row] = part
         out.chained[row] = ring.middle[slot, one] or ring.middle[slot, other]
@@ -247,7 +252,7 @@ def _step(ring: Ring, query: Any, coords: int, out: Relations, anchor: int) -> N
         changed += asked.c[row, place] != ring.c[slot, anchor, place]
     out.changed[row] = changed / max(coords, 1)
     for axis in range(SKETCH):
-        out.step[row, axis] = asked.z[row, axis] - ring.z[slot, axis, anchor]
+        out.step[row, axis] = asked.z[row, axis] - ring.z[slot, anchor // BLOCK, axis, anchor % BLOCK]
 
 
 @inlined
@@ -258,10 +263,8 @@ def _remember(ring: Ring, asked: Asked, row: int) -> int:
     place = kept % RECENT
     if kept >= RECENT:
         _retire(ring, slot, place, kept - RECENT)
-    for axis in range(SKETCH):
-        ring.z[slot, axis, place] = asked.z[row, axis]
-    for axis in range(SCENE):
-        ring.ux[slot, axis, place] = asked.ux[row, axis]
+    put(ring.z[slot, place // BLOCK, :, place % BLOCK], asked.z[row])
+    put(ring.ux[slot, place // BLOCK, :, place % BLOCK], asked.ux[row])
     put(ring.c[slot, place], asked.c[row])
     ring.label[slot, place] = asked.label[row]
     ring.ordinal[slot, place] = kept
@@ -280,10 +283,8 @@ def _retire(ring: Ring, slot: int, place: int, retired: int) -> None:
     if to >= SLOTS - RECENT:
         return
     to += RECENT
-    for axis in range(SKETCH):
-        ring.z[slot, axis, to] = ring.z[slot, axis, place]
-    for axis in range(SCENE):
-        ring.ux[slot, axis, to] = ring.ux[slot, axis, place]
+    put(ring.z[slot, to // BLOCK, :, to % BLOCK], ring.z[slot, place // BLOCK, :, place % BLOCK])
+    put(ring.ux[slot, to // BLOCK, :, to % BLOCK], ring.ux[slot, place // BLOCK, :, place % BLOCK])
     put(ring.c[slot, to], ring.c[slot, place])
     ring.label[slot, to] = ring.label[slot, place]
     ring.ordinal[slot, to] = ring.ordinal[slot, place]

@@ -1,10 +1,12 @@
 """Search: the way from a query to every remembered one, and what lies nearest in which respect."""
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from detector.compiled import inlined, lean, squares
+
+BLOCK: Final = 16  # places that lie beside each other
 
 
 class Nearby(NamedTuple):
@@ -23,15 +25,16 @@ class Nearby(NamedTuple):
 
 @inlined
 def search(ring: Any, asked: Any, row: int, ways: Any) -> Nearby:
-    """Measure the way to all remembered queries at once, dimension by dimension: each slot's sum has one order.
+    """Measure the way to the remembered queries block by block, dimension by dimension: each one's sum has one order.
 
-    Writes the squared distances in z and in the coarse view into `ways`, two of f4[k].
+    Writes the squared distances in z and in the coarse view into `ways`, two of f4[k]; only those held are meant.
     """
     slot = asked.slot[row]
     far, scene = ways
-    squares(ring.z[slot], asked.z[row], far)
-    squares(ring.ux[slot], asked.ux[row], scene)
     held = min(ring.kept[slot], far.shape[0])  # places fill up from the first one on
+    for block in range((held + BLOCK - 1) // BLOCK):
+        squares(ring.z[slot, block], asked.z[row], far[block * BLOCK : (block + 1) * BLOCK])
+        squares(ring.ux[slot, block], asked.ux[row], scene[block * BLOCK : (block + 1) * BLOCK])
     return _nearest(ring.label[slot, :held], asked.label[row], far, scene)
 
 

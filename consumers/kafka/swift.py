@@ -8,12 +8,11 @@ any other hands out its own records (docs/decisions/0028).
 Source: Apache Kafka, "Record Batch" (message format 2).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import kafka
 import numpy as np
-import numpy.typing as npt
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.record.util import decode_varint
@@ -25,7 +24,7 @@ TRIED: Final = ("3.0.12",)
 CONTENT_TYPE: Final = "content-type"
 MICROSECONDS: Final = 1_000  # in one of Kafka's milliseconds
 _MAGIC: Final = 2  # of the message format
-_OFFSET, _TIME, _VALUE, _LENGTH, _HEADERS = range(5)  # columns of an index
+_OFFSET, _TIME, _VALUE, _END, _HEADERS = range(5)  # columns of an index; no value ends before it begins
 _COLUMNS: Final = 5
 _NONE: Final = -1  # where there are no headers
 _BAD: Final = -2  # position after bytes that are no record
@@ -42,7 +41,7 @@ def hasten(consumer: Any) -> Callable[[Sequence[Any]], Sequence[RawRecord]]:
 
 def warm() -> None:
     """Compile the loop, or load it from the cache."""
-    _find(np.zeros(1, np.uint8), 0, np.zeros((1, _COLUMNS), np.int64))
+    _find(np.frombuffer(bytes(1), np.uint8), 0, (0, 0, False), np.zeros((1, _COLUMNS), np.int64))
 
 
 def raw(record: Any) -> RawRecord:
@@ -64,33 +63,37 @@ def _as_they_are(records: Sequence[RawRecord]) -> Sequence[RawRecord]:
     return records
 
 
-def records(batch: Any) -> Iterator[RawRecord]:
-    """Yield the records of one of the driver's batches. Raises CorruptRecordError as the driver does."""
-    index = _index(batch) if batch.magic == _MAGIC else None
+def records(batch: Any) -> Iterable[RawRecord]:
+    """Return the records of one of the driver's batches. Raises CorruptRecordError as the driver does."""
+    if batch.magic != _MAGIC:
+        return map(raw, batch)
+    batch._maybe_uncompress()  # noqa: SLF001
+    data = bytes(batch._buffer)  # noqa: SLF001
+    index = _index(batch, data)
     if index is None:
-        return map(raw, batch)  # an old format, or bytes in which the driver will say what is wrong
-    data, appended = bytes(batch._buffer), batch.timestamp_type == batch.LOG_APPEND_TIME  # noqa: SLF001
-    time = np.full(len(index), batch.max_timestamp) if appended else index[:, _TIME] + batch.first_timestamp
-    columns = (index[:, _OFFSET] + batch.base_offset, time * MICROSECONDS, *index[:, _VALUE:].T)
-    return (
+        return map(raw, batch)  # the driver will say what is wrong with its bytes
+    return [
         RawRecord(
-            None if length < 0 else data[at : at + length],
+            None if end < at else data[at:end],
             None if headers == _NONE else _stated(data, headers),
             micros if micros > 0 else None,
             offset,
         )
-        for offset, micros, at, length, headers in zip(*(column.tolist() for column in columns), strict=True)
-    )
+        for offset, micros, at, end, headers in index
+    ]
 
 
-def _index(batch: Any) -> npt.NDArray[np.int64] | None:
-    """Return where everything is in a batch, i8[n, 5]; None where its bytes are not as they should be."""
-    batch._maybe_uncompress()  # noqa: SLF001
-    data = np.frombuffer(batch._buffer, np.uint8)  # noqa: SLF001
+def _index(batch: Any, data: bytes) -> list[list[int]] | None:
+    """Return offset, time and place of each record of a batch; None where its bytes are not as they should be.
+
+    Batches may be small: whatever numpy would do of it costs as much as some records.
+    """
     if not 0 <= batch.records_count <= len(data):
         return None
     index = np.empty((batch.records_count, _COLUMNS), np.int64)
-    return index if _find(data, batch._pos, index) else None  # noqa: SLF001
+    appended = batch.timestamp_type == batch.LOG_APPEND_TIME
+    since = (batch.base_offset, batch.max_timestamp if appended else batch.first_timestamp, appended)
+    return index.tolist() if _find(np.frombuffer(data, np.uint8), batch._pos, since, index) else None  # noqa: SLF001
 
 
 def _stated(data: bytes, at: int) -> str | None:
@@ -137,18 +140,25 @@ def _of_the_broker(batch: Any) -> bool:
 
 
 @lean
-def _find(data: Any, at: int, index: Any) -> bool:
-    """Write where everything is in the records from `at` on; tell whether they fill the data exactly."""
+def _find(data: Any, at: int, since: tuple[int, int, bool], index: Any) -> bool:
+    """Write where everything is in the records from `at` on; tell whether they fill the data exactly.
+
+    `since`: the batch's first offset, and the time (ms) from which each record's own time counts, or is, if appended.
+    """
+    first_offset, first_time, appended = since
     for row in range(index.shape[0]):
         length, at = _varint(data, at)
         if length < 1 or length > data.shape[0] - at:
             return False
         end = at + length
         _, at = _varint(data, at)  # the attributes mean nothing yet
-        index[row, _TIME], at = _varint(data, at)
-        index[row, _OFFSET], at = _varint(data, at)
+        later, at = _varint(data, at)
+        index[row, _TIME] = (first_time + (np.int64(0) if appended else later)) * MICROSECONDS
+        further, at = _varint(data, at)
+        index[row, _OFFSET] = first_offset + further
         _, at = _past(data, at)  # the key
-        index[row, _LENGTH], index[row, _VALUE] = _varint(data, at)
+        long, index[row, _VALUE] = _varint(data, at)
+        index[row, _END] = index[row, _VALUE] + long
         _, at = _past(data, at)
         count, first = _varint(data, at)
         index[row, _HEADERS] = at if count > 0 else _NONE

@@ -53,7 +53,8 @@ def recall(held: Snapshot) -> Recalled | None:
     order = order[ring["ordinal"][order] >= 0]
     called = tuple(names.read(name) for name in ring["name"][order])
     evidence = {name: column[slot] for name, column in table.evidence.items()}
-    return Recalled(called, ring["label"][order], ring["z"][:, order].T, ring["ux"][:, order].T, evidence)
+    z, ux = (ring[name].transpose(0, 2, 1).reshape(-1, ring[name].shape[1])[order] for name in ("z", "ux"))
+    return Recalled(called, ring["label"][order], z, ux, evidence)
 
 
 def near_pairs(recalled: Recalled, population: Population) -> list[Pair]:

@@ -1,5 +1,6 @@
 """One JSON record by itself: its members, or why it cannot be read."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -55,6 +56,20 @@ def parse(value: bytes) -> Json:
         raise Fault(explain(error)) from None
     except (ValueError, RecursionError) as error:
         raise Fault(f"not JSON: {error}") from None
+
+
+def parse_all(raws: Sequence[RawRecord], limit: int) -> list[Json]:
+    """Return the members of many records that can all be read, as most can. Raises Fault: which can't, they tell alone.
+
+    It saves a few calls of each.
+    """
+    values = [raw.value for raw in raws if raw.fault is None and raw.value is not None]
+    if len(values) < len(raws) or max(map(len, values)) > limit or not all(map(bytes.isascii, values)):
+        raise Fault("records: not all can be read like this")
+    try:
+        return list(map(_DECODER.decode, values))
+    except (ValueError, RecursionError) as error:  # a ValidationError is a ValueError
+        raise Fault(f"records: {error}") from None
 
 
 def explain(error: msgspec.ValidationError) -> str:

@@ -45,7 +45,7 @@ def test_a_young_client_has_a_short_memory_in_a_slot_that_an_old_one_had() -> No
         row[field.name][snapshot.places(0, field)] = written[field.name][0]
     whole = {**short, "sections": {**short["sections"], "memory": [section.version, row.tobytes()]}}
 
-    assert written.nbytes < row.nbytes / 6
+    assert written.nbytes < row.nbytes / 3
     for document in (short, whole):
         table = _table()
         snapshot.unpack(table, [snapshot.Held(0, _held(), True)])
