@@ -54,6 +54,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add this benchmark's options."""
     parser.add_argument("--records", type=int, default=1_000_000, metavar="N", help="queries that everybody reads")
     parser.add_argument("--floats", type=int, default=FLOATS, metavar="N", help="numbers in an input")
+    parser.add_argument("--runs", type=int, default=1, metavar="N", help="times that each reads, one after the other")
     parser.add_argument("--clients", type=int, default=10_000, metavar="N")
     parser.add_argument("--only", type=_names, default=list(PEERS), metavar="NAME,...", help=", ".join(PEERS))
 
@@ -64,15 +65,21 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
     with standing() as servers:
         population = taught(world) if any(PEERS[name].judges for name in chosen.only) else None
         written = stream.write(servers.kafka, world, chosen.records, chosen.clients)
-        found = measure(servers, written, population, chosen.only)
+        found = [measure(servers, written, population, chosen.only, turn) for turn in range(chosen.runs)]
     note = f"{chosen.records:,} queries of {chosen.floats} numbers by {chosen.clients:,} clients"
-    return {"rates": {name: rates(one, chosen.records) for name, one in found.items()},
-            "beside": {name: one.notes for name, one in found.items() if one.notes}, "note": note}  # fmt: skip
+    note += f"; the median of {chosen.runs} runs" if chosen.runs > 1 else ""
+    usual = {name: sorted((one[name] for one in found), key=lambda one: one.cpu)[len(found) // 2] for name in found[0]}
+    spread = {name: sorted(1e6 * one[name].cpu / chosen.records for one in found) for name in usual}
+    return {"rates": {name: rates(one, chosen.records) for name, one in usual.items()},
+            "beside": {name: one.notes for name, one in usual.items() if one.notes},
+            "spread": {name: (times[0], times[-1]) for name, times in spread.items()}, "note": note}  # fmt: skip
 
 
-def measure(servers: Servers, written: Written, population: Population | None, names: list[str]) -> dict[str, Measured]:
+def measure(
+    servers: Servers, written: Written, population: Population | None, names: list[str], turn: int = 0
+) -> dict[str, Measured]:
     """Let the named readers read, one after the other. Raises RuntimeError where one fails."""
-    found = {name: _measured(servers, written, population, name) for name in names}
+    found = {name: _measured(servers, written, population, (name, turn)) for name in names}
     said = [one.notes.pop("digest") for one in found.values() if "digest" in one.notes]
     if len(set(said)) > 1:
         raise RuntimeError("the verdicts of JSON and of batch records differ")
@@ -81,7 +88,7 @@ def measure(servers: Servers, written: Written, population: Population | None, n
 
 def tables(result: dict[str, Any]) -> list[Table]:
     """Return one table: a reader a row."""
-    columns = ("a core", "on the clock", "CPU µs a query", f"x {BASE}", *BESIDE)
+    columns = ("a core", "on the clock", "CPU µs a query", "least - most", f"x {BASE}", *BESIDE)
     table = Table("reader", caption=f"{result['note']}; queries a second")
     for column in columns:
         table.add_column(column, justify="right")
@@ -90,7 +97,9 @@ def tables(result: dict[str, Any]) -> list[Table]:
         core, wall = rates["per_core"], rates["wall"]
         notes = [f"{result['beside'][name][what]:,}" if name in result["beside"] else "" for what in BESIDE]
         times = f"{core / base:.2f}" if base else ""
-        table.add_row(name, f"{core:,.0f}", f"{wall:,.0f}", f"{1e6 / core:.2f}", times, *notes)
+        least, most = result["spread"][name]
+        spread = f"{least:.2f} - {most:.2f}"
+        table.add_row(name, f"{core:,.0f}", f"{wall:,.0f}", f"{1e6 / core:.2f}", spread, times, *notes)
     return [table]
 
 
@@ -107,7 +116,8 @@ def rates(one: Measured, queries: int) -> dict[str, float]:
     return {"per_core": queries / one.cpu, "wall": queries / one.wall}
 
 
-def _measured(servers: Servers, written: Written, population: Population | None, name: str) -> Measured:
+def _measured(servers: Servers, written: Written, population: Population | None, reader: tuple[str, int]) -> Measured:
+    name, turn = reader
     peer = PEERS[name]
     told = Told(
         kafka=servers.kafka,
@@ -115,8 +125,9 @@ def _measured(servers: Servers, written: Written, population: Population | None,
         records=written.batches if peer.batch else written.queries,
         queries=written.queries,
         database=servers.postgres,
-        schema=name.replace(" ", "_"),
+        schema=f"{name.replace(' ', '_')}_{turn}",
         folder=str(servers.folder),
+        turn=turn,
     )
     if not peer.judges or population is None:
         return _read(servers, told, name)

@@ -15,6 +15,7 @@ class Told:
     database: str
     schema: str
     folder: str  # for its own files
+    turn: int = 0  # which time it reads the same topic
 
 
 @dataclass(slots=True)

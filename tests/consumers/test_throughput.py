@@ -38,5 +38,6 @@ def test_a_tiny_run(kafka: str, database: str, topics_prefix: str, plane: Popula
     assert all(notes["checkpoints"] > 0 for notes in ours)
     rates = {name: command.rates(one, QUERIES) for name, one in found.items()}
     beside = {name: one.notes for name, one in found.items() if one.notes}
-    [table] = command.tables({"rates": rates, "beside": beside, "note": ""})
+    spread = {name: (one.cpu, one.cpu) for name, one in found.items()}
+    [table] = command.tables({"rates": rates, "beside": beside, "spread": spread, "note": ""})
     assert table.row_count == len(FAST)

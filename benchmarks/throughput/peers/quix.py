@@ -17,9 +17,9 @@ def run(told: Told) -> Measured:
 
     app = Application(
         told.kafka,
-        consumer_group="quix",
+        consumer_group=f"quix-{told.turn}",
         auto_offset_reset="earliest",
-        state_dir=f"{told.folder}/quix",
+        state_dir=f"{told.folder}/quix-{told.turn}",
         loglevel="WARNING",
     )
     clocks: list[Clock] = []
