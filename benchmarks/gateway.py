@@ -8,6 +8,7 @@ thread's work, and the second figure counts it.
 import argparse
 import asyncio
 import time
+import timeit
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -24,12 +25,14 @@ from gateway.middleware import STATE, Middleware
 from gateway.policy import Policy, parse
 from gateway.querylog import Answer, QueryLog, encode
 from gateway.settings import LogBounds
-from gateway.table import DecisionTable
+from gateway.table import Asker, DecisionTable
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 KEY = "a key of the benchmark"
 PATH = "/v1/models/digits:predict"
 FAR = 4_000_000_000_000_000  # µs since 1970: 2096
+DECISIONS = 100_000  # in the table
+LOOK_UPS = 100_000  # of a round
 ROUNDS = 5  # the least of them counts: the machine's other work only ever adds
 WIDE = "{rate = 1e8, burst = 1_000_000_000}"  # never reached, and counted all the same
 DEFAULT = f"[defaults.limits]\nclient = {WIDE}\n"
@@ -60,12 +63,16 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
     body = msgspec.json.encode({"instances": inputs.tolist()})
     own = _own(answers)
     bare = _least(own, body, chosen.requests)
-    rows = [{"what": "bare app", "µs": bare, "µs more": 0.0, "µs of the log's thread": 0.0}]
+    rows: list[dict[str, Any]] = [{"what": "bare app", "µs": bare, "µs more": 0.0, "µs of the log's thread": 0.0}]
     for name, (text, action) in POLICIES.items():
         guard = _guard(parse(text), action)
         guarded = _least(Middleware(own, guard), body, chosen.requests)
         log = _logging(guard) if guard.log.writer else 0.0
         rows.append({"what": name, "µs": guarded, "µs more": guarded - bare, "µs of the log's thread": log})
+    for asker, what in (("nobody-knows", "look-up of an unknown client"), ("client-7", "of a client with a decision")):
+        rows.append(
+            {"what": f"the table alone: {what}", "µs": _look_up(asker), "µs more": "", "µs of the log's thread": ""}
+        )
     note = f"CPU time of a request of {chosen.rows} rows of {chosen.numbers} numbers, least of {ROUNDS} rounds"
     return {"rows": rows, "note": note}
 
@@ -78,6 +85,16 @@ def _guard(policy: Policy, action: Action) -> Guard:
     guard = Guard(Access(ring), DecisionTable(), log, Rules({PATH: "digits"}.get), policy, secret=b"s" * 32)
     guard.table.apply(Decision(1, 1, Key(Scope.CLIENT, "alice", "*"), action, FAR, Origin.PERSON, "benchmark"))
     return guard
+
+
+def _look_up(client: str) -> float:
+    """Return the CPU time of one look-up in a table of many decisions, in µs."""
+    table, asker = DecisionTable(), Asker(client, "acme", "203.0.113.7", "key")
+    for number in range(DECISIONS):
+        key = Key(Scope.CLIENT, f"client-{number}", "*")
+        table.apply(Decision(number, 1, key, Action.BLOCK, FAR, Origin.DETECTOR, "benchmark"))
+    times = timeit.repeat(lambda: table.find(asker, "digits", 0), time.process_time, repeat=ROUNDS, number=LOOK_UPS)
+    return 1e6 * min(times) / LOOK_UPS
 
 
 def _own(answers: np.ndarray[Any, np.dtype[np.float32]]) -> App:

@@ -42,6 +42,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", type=int, nargs="+", default=[1, 10, 100], metavar="N")
     parser.add_argument("--queries", type=int, default=100_000, metavar="N", help="over which time is taken")
     parser.add_argument("--floats", type=int, default=64, metavar="N", help="numbers in an input")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="write a plot here: ours beside PRADA by age")
 
 
 def run(chosen: argparse.Namespace) -> dict[str, Any]:
@@ -53,7 +54,12 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
         *((late, (population, asked)) for asked in LATE),
         *((models, (population, many, chosen.queries)) for many in chosen.models),
     ]
-    return {"rows": [_apart(call, given) for call, given in calls], "note": "CPU time; see the benchmark's description"}
+    rows = [_apart(call, given) for call, given in calls]
+    if chosen.plots:
+        from benchmarks import growth_plot  # noqa: PLC0415  # matplotlib is slow to load
+
+        growth_plot.draw(lambda age: float(_apart(lived, (population, age))), chosen.floats, chosen.plots)
+    return {"rows": rows, "note": "CPU time; see the benchmark's description"}
 
 
 def clients(population: bytes, many: int, keys: str, queries: int) -> Row:
@@ -77,6 +83,12 @@ def late(population: bytes, asked: int, following: int = NEXT) -> Row:
     _ask(detector, stream, np.repeat(np.arange(many), asked))
     used = _ask(detector, stream, np.repeat(np.arange(many), following // many))
     return _row(f"after {asked:,} queries of a client", used / following)
+
+
+def lived(population: bytes, queries: int) -> float:
+    """Return the CPU seconds of one client's first queries."""
+    stream = Stream(population)
+    return _ask(Detector(Policy(), {MODEL: stream.population}), stream, np.zeros(queries, np.int64))
 
 
 def models(population: bytes, many: int, queries: int) -> Row:
@@ -148,7 +160,7 @@ def _row(what: str, seconds: float, bytes_a_client: float = 0, out: float = 0, b
     return {"what": what, "ns a query": 1e9 * seconds, "bytes a client": bytes_a_client, **moved}
 
 
-def _apart(call: Callable[..., Row], given: tuple[Any, ...]) -> Row:
+def _apart(call: Callable[..., Any], given: tuple[Any, ...]) -> Any:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_compile) as pool:
         return pool.submit(call, *given).result()
 

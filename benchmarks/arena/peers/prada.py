@@ -32,9 +32,13 @@ PEER: Final = Peer("PRADA", "Juuti et al., EuroS&P 2019, arXiv 1805.02628", prep
 
 
 def scores(stream: Stream) -> Checks:
-    """Return the negated Shapiro-Wilk statistic at each check."""
-    label = stream.label[:LIMIT]
-    distance = distances(stream.inputs[:LIMIT], label)
+    """Return the negated Shapiro-Wilk statistic at each check of a stream's first queries."""
+    return checks(stream.inputs[:LIMIT], stream.label[:LIMIT])
+
+
+def checks(inputs: Floats, label: Labels) -> Checks:
+    """Return the negated Shapiro-Wilk statistic at each check of queries, f4[n, ...] with their answers i8[n]."""
+    distance = distances(inputs, label)
     rank = _ranks(label)
     found = [(end, _normality(_pooled(distance[:end], label[:end], rank[:end]))) for end in _ends(len(label))]
     kept = [(end, normality) for end, normality in found if normality is not None]
