@@ -57,10 +57,11 @@ class Waiting:
 
 def of_queries(batch: Batch, hit: Flags, population: Population) -> list[Hits]:
     """Return the hits b1[n, E] of single queries."""
-    found = []
+    found, spoken = [], list(hit.any(axis=0))
     for at, signal in enumerate(SIGNALS):
-        rows = np.flatnonzero(hit[:, slice(*SPANS[signal.name][1:])].any(axis=1))
-        if signal.trace is not None and len(rows):
+        span = slice(*SPANS[signal.name][1:])
+        if signal.trace is not None and any(spoken[span]):
+            rows = np.flatnonzero(hit[:, span].any(axis=1))
             found.append(_hits(at, (rows, batch.slot[rows], batch.name[rows]), signal.trace(batch, population), rows))
     return found
 
@@ -69,10 +70,11 @@ def of_windows(
     closing: tuple[Ints, Ints, Names], hits: npt.NDArray[Any], rows: npt.NDArray[np.float32], population: Population
 ) -> list[Hits]:
     """Return the hits [m, E] of whole windows f4[m, R]; `closing`: rows, slots and names of their last queries."""
-    found = []
+    found, spoken = [], list(hits.any(axis=0))
     for at, signal in enumerate(SIGNALS):
-        windows = np.flatnonzero(hits[:, slice(*SPANS[signal.name][1:])].any(axis=1))
-        if signal.trace_windows is not None and len(windows):
+        span = slice(*SPANS[signal.name][1:])
+        if signal.trace_windows is not None and any(spoken[span]):
+            windows = np.flatnonzero(hits[:, span].any(axis=1))
             at_all = np.arange(len(windows))
             who = (closing[0][windows], closing[1][windows], closing[2][windows])
             found.append(_hits(at, who, signal.trace_windows(rows[windows], population), at_all))
