@@ -57,7 +57,8 @@ class Waiting:
 
 def of_queries(batch: Batch, hit: Flags, population: Population) -> list[Hits]:
     """Return the hits b1[n, E] of single queries."""
-    found, spoken = [], list(hit.any(axis=0))
+    found: list[Hits] = []
+    spoken: list[bool] = list(hit.any(axis=0))
     for at, signal in enumerate(SIGNALS):
         span = slice(*SPANS[signal.name][1:])
         if signal.trace is not None and any(spoken[span]):
@@ -70,7 +71,8 @@ def of_windows(
     closing: tuple[Ints, Ints, Names], hits: npt.NDArray[Any], rows: npt.NDArray[np.float32], population: Population
 ) -> list[Hits]:
     """Return the hits [m, E] of whole windows f4[m, R]; `closing`: rows, slots and names of their last queries."""
-    found, spoken = [], list(hits.any(axis=0))
+    found: list[Hits] = []
+    spoken: list[bool] = list(hits.any(axis=0))
     for at, signal in enumerate(SIGNALS):
         span = slice(*SPANS[signal.name][1:])
         if signal.trace_windows is not None and any(spoken[span]):
