@@ -58,7 +58,7 @@ class Waiting:
 def of_queries(batch: Batch, hit: Flags, population: Population) -> list[Hits]:
     """Return the hits b1[n, E] of single queries."""
     found: list[Hits] = []
-    spoken: list[bool] = list(hit.any(axis=0))
+    spoken = np.asarray(hit.any(axis=0), np.bool_).tolist()
     for at, signal in enumerate(SIGNALS):
         span = slice(*SPANS[signal.name][1:])
         if signal.trace is not None and any(spoken[span]):
@@ -72,7 +72,7 @@ def of_windows(
 ) -> list[Hits]:
     """Return the hits [m, E] of whole windows f4[m, R]; `closing`: rows, slots and names of their last queries."""
     found: list[Hits] = []
-    spoken: list[bool] = list(hits.any(axis=0))
+    spoken = np.asarray(hits.any(axis=0), np.bool_).tolist()
     for at, signal in enumerate(SIGNALS):
         span = slice(*SPANS[signal.name][1:])
         if signal.trace_windows is not None and any(spoken[span]):

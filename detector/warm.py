@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detector import evidence, geometry, half_space, leakage
+from detector import evidence, geometry, leakage
 from detector.detector import Detector
 from detector.policy import Policy
 from detector.population import Population
 from detector.query import Queries, Shape
-from detector.signals import EVENTS
+from detector.signals import EVENTS, ROW, novelty
 
 _ASKED = 40  # queries: two windows and a half
 
@@ -21,7 +21,6 @@ def warm() -> None:
         population = _population(shape)
         Detector(Policy(), {population.model: population}).assess(_queries(population))
     evidence.log_e(1.0, 2.0, 0.5, 0.1)
-    half_space.grown([0])  # loads river
 
 
 def _population(shape: Shape) -> Population:
@@ -50,6 +49,7 @@ def _population(shape: Shape) -> Population:
         "cells": np.eye(2, axes, dtype=np.float32),
         "reservoir_ux": np.zeros((leakage.POINTS_MIN, axes), np.float32),
         "reservoir_label": np.zeros(leakage.POINTS_MIN, np.int64),
+        "rows": np.full((novelty.ROWS_MIN, len(ROW)), 0.5, np.float32),
     }
     return Population(
         model="warm",

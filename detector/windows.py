@@ -60,6 +60,9 @@ class Watch:
         self.table = Table(window, light=population is None)
         self._glass = None if population is None else features.lens(population)
         self._points = None if population is None else leakage.points(population)
+        if population is not None:
+            for signal in SIGNALS:
+                signal.prepare(population)
 
     @property
     def names(self) -> list[str | None]:

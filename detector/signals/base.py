@@ -141,6 +141,7 @@ class Signal:
     fields: tuple[Field, ...] = ()
     fold: Fold | None = None
     read: Read | None = None
+    prepare: Callable[[Population], object] = lambda _: None  # makes what it needs of a population, before queries come
     trace: Callable[[Batch, Population], Trace] | None = None  # after `fold`, of the same batch
     trace_windows: Callable[[npt.NDArray[np.float32], Population], Trace] | None = None  # of window rows f4[m, R]
     words: Callable[[Hit], str] = lambda _: "is one of them"  # said of "query 132 (12:00:03)"

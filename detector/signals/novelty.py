@@ -102,6 +102,7 @@ SIGNAL = Signal(
     name="novelty",
     events=(Event("odd98", "novelty", "O"), Event("odd998", "novelty", "O")),
     read=_read,
+    prepare=_trees,
     because=_because,
     trace_windows=_trace,
     words=_words,
