@@ -56,10 +56,17 @@ def squares(held: Any, query: Any, out: Any) -> None:
     """Write the squared distances of a query f4[d] to k held ones f4[d, k] into f4[k].
 
     Axis by axis for all k side by side: each sum keeps its order and the compiler may still use vector instructions.
+    Four terms of each sum are added at a time, one after the other.
     """
     out[:] = np.float32(0)
-    for axis in range(query.shape[0]):
+    fours = query.shape[0] // 4 * 4
+    for axis in range(0, fours, 4):
+        first, second, third, fourth = held[axis], held[axis + 1], held[axis + 2], held[axis + 3]
+        one, two, three, four = query[axis], query[axis + 1], query[axis + 2], query[axis + 3]
+        for place in range(out.shape[0]):
+            half = out[place] + (first[place] - one) ** 2 + (second[place] - two) ** 2
+            out[place] = half + (third[place] - three) ** 2 + (fourth[place] - four) ** 2
+    for axis in range(fours, query.shape[0]):
         row, value = held[axis], query[axis]
         for place in range(out.shape[0]):
-            way = row[place] - value
-            out[place] += way * way
+            out[place] += (row[place] - value) ** 2
