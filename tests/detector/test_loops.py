@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from river import anomaly
 
 from detector import feature_loops, half_space, trees
+from detector.compiled import squares
 
 FEW = settings(max_examples=25, deadline=None)
 Floats = npt.NDArray[np.float32]
@@ -137,3 +138,16 @@ def test_half_spaces_are_rivers(seed: int) -> None:
     assert half_space.taught(grown, rows, usual, window).tolist() == said
     later = [{at: float(value) for at, value in enumerate(row) if not np.isnan(value)} for row in rows]
     assert half_space.scores(grown, rows, window).tolist() == [model.score_one(known) for known in later]
+
+
+@FEW
+@given(st.integers(0, 99), st.integers(1, 50), st.integers(1, 70))
+def test_squared_distances_sum_axis_by_axis(seed: int, axes: int, held: int) -> None:
+    """Four terms at a time, or fewer at the end: the same bits as one by one."""
+    rows, query = _numbers(seed, axes, held).astype(np.float32), _numbers(seed + 1, axes).astype(np.float32)
+    out, plain = np.empty(held, np.float32), np.zeros(held, np.float32)
+    squares(rows, query, out)
+    for axis in range(axes):
+        plain += (rows[axis] - query[axis]) ** 2
+
+    assert out.tobytes() == plain.tobytes()

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from detector import half_space
 from detector.detector import Detector
 from detector.policy import parse
 from detector.query import Queries, join
+from detector.signals import ROW, novelty
 from detector.verdict import Feedback, Snapshot, Verdict
 from gamekeeper.demo import honest
 from tests.detector import build
@@ -126,3 +129,13 @@ def _timeless(verdict: Verdict) -> list[object]:
     said = [(reading.signal, reading.value, reading.because) for reading in verdict.evidence]
     shown = [example.queries for reading in verdict.evidence for example in reading.examples]
     return [said, [[(query.number, query.id) for query in queries] for queries in shown]]
+
+
+def test_trees_are_grown_before_queries_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No first poll waits for what a population can be turned into before it."""
+    known = build.population()
+    rows = np.full((novelty.ROWS_MIN, len(ROW)), 0.5, np.float32)
+    detector = Detector(parse(""), {build.MODEL: replace(known, arrays={**known.arrays, "rows": rows})})
+    monkeypatch.delattr(half_space, "grown")
+
+    assert detector.assess(lives()[0])
