@@ -1,25 +1,28 @@
 """Latency: from a query that decides to its decision in a gateway's table, over the whole road, by load.
 
-Capacity is measured first: how fast a backlog is accounted for. Then ordinary clients ask at a share of it, and every
-second a thief comes whose queries are sent at once. A decision's time is when the table took it, less when the query
-that led to its verdict was handed to the producer; that time is written into the record.
+Capacity is measured first: records are sent as fast as the producer takes them, and how many a second are accounted for
+by the last one is what this machine can do with everything on it. Then ordinary clients ask at a share of that, and
+every second a thief comes whose queries are sent at once. A decision's time is when the table took it, less when the
+query that led to its verdict was handed to the producer; that time is written into the record. Ordinary records are
+made before: what the benchmark itself does must not take the time of what is measured.
 """
 
 import argparse
+import itertools
 import tempfile
 import time
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from kafka import KafkaProducer
+from kafka.partitioner.default import murmur2
 
 from benchmarks import traffic
 from benchmarks.chaos.oracle import accounted
-from benchmarks.chaos.stage import Stage, built, predictions
-from benchmarks.soak import asked, capacity
+from benchmarks.chaos.stage import PARTITIONS, Stage, built, predictions
+from benchmarks.soak import LAP, PATIENCE
+from benchmarks.throughput.stream import Send, sending
 from consumers.kafka import written
 from detector.decision import Decision
 from detector.population import Population
@@ -29,6 +32,10 @@ from detector.topics import Topics
 from gateway.feed import Feed, Sinks
 from gateway.table import DecisionTable
 
+BACKLOG: Final = 100_000  # records by which capacity is measured
+CLIENTS: Final = 500  # each with 200 questions, which it asks again and again: more than ids are remembered
+CLIENTS_MAX: Final = 40_000  # in memory: detect's own default
+WORKERS: Final = 1  # of two cores, one for everything else
 SHARES: Final = (0.1, 0.5, 0.8)
 PERCENTILES: Final = {"p50": 50.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 THIEF: Final = 64  # queries, sent at once; its verdict comes with one of them
@@ -73,13 +80,13 @@ def measure(
     folder: Path, population: Population, loads: list[float], seconds: float, most: float = 0
 ) -> dict[str, Any]:
     """Build the road, and measure each load for so long; `most` is its capacity, 0 where that is to be measured."""
-    table = Timed()
+    table, stream = Timed(), _ordinary()
     with built(folder, population) as stage:
+        stage.clients_max, stage.workers = CLIENTS_MAX, WORKERS
         feed = Feed(stage.kafka.url, Topics(), Sinks(table))
         feed.start()
         stage.begin()
-        stream = asked()
-        most = most or capacity(stage, stream)
+        most = most or _capacity(stage, stream)
         rows, told = [], 0
         for load in loads:
             _load(stage, stream, most * load, seconds)
@@ -91,23 +98,45 @@ def measure(
     return {"rows": rows, "note": f"ms; capacity {most:,.0f} records/s; a decision a second"}
 
 
+def _ordinary() -> Sent:
+    """Yield keys and records of ordinary clients in turn, for ever, at no cost."""
+    lives = [
+        list(traffic.records(name, traffic.ordinary(name, LAP))) for name in map("client-{}".format, range(CLIENTS))
+    ]
+    made = [(f"client-{client}".encode(), life[lap]) for lap in range(LAP) for client, life in enumerate(lives)]
+    return itertools.cycle(made)
+
+
+def _capacity(stage: Stage, stream: Sent) -> float:
+    """Return how many records a second are accounted for while more come than can be."""
+    before, begun = sum(accounted(stage)), time.monotonic()
+    with sending(stage.kafka.url) as send:
+        for key, value in itertools.islice(stream, BACKLOG):
+            _send(send, key, value)
+    stage.until(lambda: sum(accounted(stage)) >= before + BACKLOG, PATIENCE)
+    return BACKLOG / (time.monotonic() - begun)
+
+
 def _load(stage: Stage, stream: Sent, rate: float, seconds: float) -> None:
     """Send at this rate, and a thief now and then."""
-    producer = KafkaProducer(bootstrap_servers=stage.kafka.url, linger_ms=5)
     begun, sent, thieves = time.monotonic(), 0, 0
-    while (now := time.monotonic() - begun) < seconds:
-        for key, value in islice(stream, int(rate * now) - sent):
-            producer.send(predictions(), value, key=key)
-            sent += 1
-        if now >= thieves * BETWEEN:
-            _steal(producer, f"thief-{time.time_ns()}")
-            thieves += 1
-        stage.supervisor.tend()
-        time.sleep(TICK)
-    producer.close()
+    with sending(stage.kafka.url) as send:
+        while (now := time.monotonic() - begun) < seconds:
+            for key, value in itertools.islice(stream, int(rate * now) - sent):
+                _send(send, key, value)
+                sent += 1
+            if now >= thieves * BETWEEN:
+                _steal(send, f"thief-{time.time_ns()}")
+                thieves += 1
+            stage.supervisor.tend()
+            time.sleep(TICK)
 
 
-def _steal(producer: KafkaProducer, name: str) -> None:
+def _send(send: Send, key: bytes, value: bytes) -> None:
+    send(predictions(), value, murmur2(key) % PARTITIONS, key=key)
+
+
+def _steal(send: Send, name: str) -> None:
     """Send a thief's queries, each with the time at which it was handed over."""
     inputs = traffic.bisecting(name, THIEF)
     for number, (one, probabilities) in enumerate(zip(inputs, traffic.answer(inputs), strict=True)):
@@ -119,7 +148,7 @@ def _steal(producer: KafkaProducer, name: str) -> None:
             input=Input(shape=list(traffic.SHAPE), dtype="float32", data=one.tobytes()),
             output=Output(probabilities=probabilities.tolist()),
         )
-        producer.send(predictions(), encode_record(record), key=name.encode())
+        _send(send, name.encode(), encode_record(record))
 
 
 def _settled(stage: Stage, table: Timed) -> bool:

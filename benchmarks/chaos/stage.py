@@ -44,6 +44,7 @@ class Stage:
     hook: Hook
     folder: Path
     clients_max: int = CLIENTS_MAX
+    workers: int = WORKERS
     supervisor: Supervisor = field(default_factory=Supervisor)
     asleep: set[str] = field(default_factory=set)
     moved: list[float] = field(default_factory=list)  # when a worker was killed, stopped or sent away
@@ -64,7 +65,7 @@ class Stage:
 
     def begin(self) -> None:
         """Start everybody and wait until the population is in force in every partition."""
-        for _ in range(WORKERS):
+        for _ in range(self.workers):
             self.join()
         self._start("deliver", ("-m", "gamekeeper", "deliver"), {})
         reader = ("-m", "benchmarks.chaos.reader", self.kafka.url, "", str(self.folder / TABLE))

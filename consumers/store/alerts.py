@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, func, select, tuple_, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import Insert
 
 from consumers.alert import Alert, Case, Change, encode, facts, severity
 from consumers.filters import Filter
 from consumers.store import owed
+from consumers.store.among import among
 from consumers.store.copy import Row, merge
 from consumers.store.facts import Channels, moment
 from consumers.store.schema import episodes
@@ -84,7 +85,7 @@ def read(connection: Connection, names: Iterable[Name]) -> dict[Name, Episode]:
     row = episodes.c
     found = connection.execute(
         select(episodes)
-        .where(tuple_(row.client, row.model, row.number).in_(wanted))
+        .where(among((row.client, row.model, row.number), wanted))
         .order_by(row.client.collate("C"), row.model.collate("C"), row.number)
         .with_for_update()
     )

@@ -4,9 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from psycopg2 import sql
-from sqlalchemy import Connection, Engine, delete, func, select, text, tuple_, update
+from sqlalchemy import Connection, Engine, delete, func, select, text, update
 
 from consumers.store import alerts, owed
+from consumers.store.among import among
 from consumers.store.engine import driver
 from consumers.store.facts import Channels
 from consumers.store.schema import decision_heads, unreadable
@@ -87,7 +88,7 @@ def _some(connection: Connection, condition: Any) -> list[Any]:
 def _mark(connection: Connection, rows: list[Any], **values: datetime) -> None:
     head = decision_heads.c
     names = [(row.scope, row.value, row.model) for row in rows]
-    chosen = tuple_(head.scope, head.value, head.model).in_(names)
+    chosen = among((head.scope, head.value, head.model), names)
     connection.execute(update(decision_heads).where(chosen).values(**values))
 
 

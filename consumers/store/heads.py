@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from consumers.store import owed
+from consumers.store.among import among
 from consumers.store.copy import Row
 from consumers.store.facts import microseconds
 from consumers.store.schema import allowlist, decision_heads, decisions
@@ -76,7 +77,7 @@ def lock(connection: Connection, keys: Iterable[Key], make: Iterable[Key]) -> He
     if rows:
         connection.execute(upsert(decision_heads).on_conflict_do_nothing(), rows)
     head = decision_heads.c
-    return _locked(connection, tuple_(head.scope, head.value, head.model).in_([_names(key) for key in wanted]))
+    return _locked(connection, among((head.scope, head.value, head.model), [_names(key) for key in wanted]))
 
 
 def lock_all_of(connection: Connection, key: Key) -> Heads:
@@ -121,7 +122,7 @@ def allowlisted(connection: Connection, keys: Iterable[Key], now: datetime) -> s
     entry = allowlist.c
     found = connection.execute(
         select(entry.scope, entry.value, entry.model)
-        .where(tuple_(entry.scope, entry.value, entry.model).in_(wanted))
+        .where(among((entry.scope, entry.value, entry.model), wanted))
         .where(entry.until > now)
     )
     return {(row.scope, row.value, row.model) for row in found}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Engine, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import Insert
 
+from consumers.store.among import among
 from consumers.store.copy import Row, merge
 from consumers.store.facts import Mark, microseconds
 from consumers.store.people import Said, audit
@@ -45,7 +46,7 @@ def _prune(connection: Connection, owners: set[tuple[str, str]]) -> None:
     newest_first = func.row_number().over(partition_by=(row.client, row.model), order_by=(row.at.desc(), row.record))
     ranked = (
         select(row.client, row.model, row.record, newest_first.label("rank"))
-        .where(tuple_(row.client, row.model).in_(sorted(owners)))
+        .where(among((row.client, row.model), sorted(owners)))
         .subquery()
     )
     beyond = select(ranked.c.client, ranked.c.model, ranked.c.record).where(ranked.c.rank > KEPT_MAX)

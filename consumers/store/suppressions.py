@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, text, tuple_
+from sqlalchemy import Connection, delete, select, text
 
 from consumers.store import alerts
+from consumers.store.among import among
 from consumers.store.schema import suppressions
 from detector.decision import Action
 from detector.verdict import Verdict
@@ -54,7 +55,7 @@ def in_force(connection: Connection, verdicts: Iterable[Verdict], now: datetime)
         return {}
     row = suppressions.c
     found = connection.execute(
-        select(row.client, row.model, row.signal).where(tuple_(row.client, row.model).in_(wanted), row.until > now)
+        select(row.client, row.model, row.signal).where(among((row.client, row.model), wanted), row.until > now)
     )
     told: Explained = {}
     for line in found:

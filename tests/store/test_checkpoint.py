@@ -61,6 +61,13 @@ def test_many_snapshots_go_in_parts(engine: Engine) -> None:
     assert count(engine, "snapshots") == 4_500
 
 
+def test_many_verdicts_at_once_are_followed(engine: Engine) -> None:
+    """As many as no list of names in a statement may hold: Postgres takes some 7,000 before its stack is full."""
+    saved(engine, *(verdict(Standing.SUSPECTED, client=f"thief-{number}") for number in range(5_000)))
+
+    assert one(engine, "SELECT count(*) FROM decision_heads WHERE decision IS NOT NULL") == 5_000
+
+
 def test_a_verdict_becomes_everything_that_hangs_on_it(engine: Engine) -> None:
     """Verdict, evidence, standing, episode, decision with a delivery a channel, and one alert."""
     before = datetime.now(UTC)
