@@ -1,6 +1,7 @@
 """Start: how long a process takes until it works at full speed, and what the gateway need not import.
 
-Every line is a process of its own. The last one has no compiled loops from an earlier start.
+Every line is a process of its own. The last one has no compiled loops from an earlier start; Python's own bytecode is
+always there.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 HEAVY: Final = ("numba", "river", "sklearn", "sqlalchemy")
 LINES: Final = {
+    "import detector": "import detector",
     "import detector.detector": "import detector.detector",
     "import gateway.app": "import gateway.app",
     "detect: everything imported and compiled": "from consumers import detect; detect.load()",
@@ -44,9 +46,10 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
 
 def _started(line: str, environ: dict[str, str] | None = None) -> tuple[float, str]:
     """Return the seconds that a line takes in a process of its own, and which heavy packages it loaded."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", _TIMED.format(line, HEAVY)]
     told = subprocess.run(  # noqa: S603  # our own
-        command, env={**os.environ, **(environ or {})}, capture_output=True, check=True
+        command, env=inherited | (environ or {}), capture_output=True, check=True
     )
     seconds, _, heavy = told.stdout.decode().strip().partition(" ")
     return float(seconds), heavy

@@ -13,6 +13,7 @@ from detector.query import Queries, Shape
 from detector.signals import EVENTS, ROW, novelty
 
 _ASKED = 40  # queries: two windows and a half
+_ROWS = np.full((novelty.ROWS_MIN, len(ROW)), 0.5, np.float32)  # of all populations: trees are grown once
 
 
 def warm() -> None:
@@ -49,7 +50,7 @@ def _population(shape: Shape) -> Population:
         "cells": np.eye(2, axes, dtype=np.float32),
         "reservoir_ux": np.zeros((leakage.POINTS_MIN, axes), np.float32),
         "reservoir_label": np.zeros(leakage.POINTS_MIN, np.int64),
-        "rows": np.full((novelty.ROWS_MIN, len(ROW)), 0.5, np.float32),
+        "rows": _ROWS,
     }
     return Population(
         model="warm",
