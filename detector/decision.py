@@ -82,6 +82,8 @@ def in_force(decisions: Iterable[Decision], now: int) -> Decision | None:
     The allowlist comes first; else the strictest action that is not shadow and not past `until`.
     """
     binding = [decision for decision in decisions if decision.enforced(now)]
+    if len(binding) < 2:  # noqa: PLR2004  # as nearly always: every request asks
+        return binding[0] if binding else None
     for decision in binding:
         if decision.origin is Origin.ALLOWLIST:
             return decision

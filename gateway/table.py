@@ -77,9 +77,10 @@ class DecisionTable:
         ip = self._ips.get(asker.ip) if asker.ip is not None else None
         if client is None and tenant is None and ip is None:
             return None
-        matching = [
-            decision for models in (client, tenant, ip) if models is not None for decision in _about(models, model)
-        ]
+        matching: list[Decision] = []
+        for models in (client, tenant, ip):
+            if models:
+                matching += _about(models, model)
         return in_force(matching, now)
 
     def prune(self, now: int) -> int:
