@@ -40,6 +40,7 @@ SHARES: Final = (0.1, 0.5, 0.8)
 PERCENTILES: Final = {"p50": 50.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
 THIEF: Final = 64  # queries, sent at once; its verdict comes with one of them
 BETWEEN: Final = 1.0  # s, of thieves
+WARM: Final = 10.0  # s of a load before the first of them: a producer that connects is no part of what is measured
 SETTLE: Final = 30.0  # s, at most, for the last decisions
 TICK: Final = 0.005  # s between handing records over: part of what is measured
 THIEVES: Final = (
@@ -121,11 +122,11 @@ def _load(stage: Stage, stream: Sent, rate: float, seconds: float) -> None:
     """Send at this rate, and a thief now and then."""
     begun, sent, thieves = time.monotonic(), 0, 0
     with sending(stage.kafka.url) as send:
-        while (now := time.monotonic() - begun) < seconds:
+        while (now := time.monotonic() - begun) < WARM + seconds:
             for key, value in itertools.islice(stream, int(rate * now) - sent):
                 _send(send, key, value)
                 sent += 1
-            if now >= thieves * BETWEEN:
+            if now >= WARM + thieves * BETWEEN:
                 _steal(send, f"thief-{time.time_ns()}")
                 thieves += 1
             stage.supervisor.tend()
