@@ -96,9 +96,8 @@ def _tasks(settings: DeliverSettings, post: "Post", producer: Producer) -> dict[
         "topic": (CHANNELS["topic"], Topic(settings.topics.decisions, producer)),
         "keys": (CHANNELS["keys"], Topic(settings.topics.keys, producer)),
     }
-    ready = partial(producer.meet, [settings.topics.decisions, settings.topics.keys])
     tasks: dict[str, Callable[[], None]] = {
-        "leader": partial(post.lead, Lane("leader", topics, KAFKA_BATCH), settings.channels, ready)
+        "leader": partial(post.lead, Lane("leader", topics, KAFKA_BATCH), settings.channels)
     }
     tasks["gateways"] = partial(post.hear_gateways, Tail(settings.kafka, settings.topics.gateway_status))
     for endpoint in settings.endpoints:
@@ -144,18 +143,14 @@ class Post:
             self.refill(lane)
             self._turn(lane)
 
-    def lead(self, lane: Lane, channels: Channels, ready: Callable[[], None]) -> None:
-        """Be the one who writes the topics and keeps time, or wait a little. Raises SQLAlchemyError.
-
-        `ready` is called once the lead is ours: what the first decision would otherwise wait for.
-        """
+    def lead(self, lane: Lane, channels: Channels) -> None:
+        """Be the one who writes the topics and keeps time, or wait a little. Raises SQLAlchemyError."""
         with leading(self._engine, LEADER) as mine:
             if not mine:
                 self._health.fine("leader")
                 self._stop.wait(EAR_SECONDS)
                 return
             log.info("leading")
-            ready()
             clock = keep_time(self._engine, channels)
             while not self._stop.is_set():
                 next(clock)

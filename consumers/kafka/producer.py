@@ -1,11 +1,8 @@
 """Records that must arrive: a few, each waited for."""
 
-from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
 
 from consumers.kafka.connection import opened
 from detector.brokers import Brokers
@@ -14,31 +11,17 @@ SEND_SECONDS = 5.0  # from sending until the brokers say they have it
 
 
 class Producer:
-    """Writes records, idempotently and acknowledged by all replicas. Connects when first used, or met."""
+    """Writes records, idempotently and acknowledged by all replicas. Connects when first used."""
 
     def __init__(self, broker: Brokers | str) -> None:
         self._broker = broker
         self._producer: Any = None
-
-    def meet(self, topics: Iterable[str]) -> None:
-        """Connect and learn where the topics lie, so that the first record need not wait for it.
-
-        Where no broker answers within SEND_SECONDS each, `send` will say so.
-        """
-        with suppress(KafkaError):
-            self._connect()
-            for topic in topics:
-                self._producer.partitions_for(topic)
 
     def send(self, topic: str, key: bytes, value: bytes | None) -> None:
         """Write one record and wait until the brokers have it; None is a tombstone.
 
         Raises KafkaError when that is not known after SEND_SECONDS: the record may still arrive, and twice.
         """
-        self._connect()
-        self._producer.send(topic, key=key, value=value).get(timeout=SEND_SECONDS)
-
-    def _connect(self) -> None:
         if self._producer is None:
             self._producer = opened(
                 KafkaProducer,
@@ -50,6 +33,7 @@ class Producer:
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
             )
+        self._producer.send(topic, key=key, value=value).get(timeout=SEND_SECONDS)
 
     def close(self) -> None:
         """Let go of the brokers."""

@@ -11,7 +11,7 @@ from kafka.structs import TopicPartition
 
 from consumers import kafka as room
 from consumers import topics
-from consumers.kafka import KafkaError, Producer, Source
+from consumers.kafka import Source
 from detector.topics import Topics
 
 DEADLINE = 20.0  # seconds; conditions hold within one or two
@@ -176,20 +176,3 @@ def test_removed_records_show_in_the_beginning(kafka: str, topics_prefix: str) -
     source = Source(kafka, f"{topics_prefix}group", name, session=6.0)
     assert source.beginning(0) == 3
     source.close()
-
-
-def test_a_producer_that_met_its_topics_has_nothing_to_wait_for(kafka: str, topics_prefix: str) -> None:
-    """It knows where they lie before the first record; where no broker is, meeting says nothing and sending does."""
-    topic = Topics(topics_prefix).decisions
-    topics.ensure(kafka, 1, topics_prefix)
-    producer, lonely = Producer(kafka), Producer("127.0.0.1:1")
-
-    producer.meet([topic])
-    assert producer._producer._metadata.partitions_for_topic(topic) == {0}
-    producer.send(topic, b"key", b"value")
-    producer.close()
-
-    lonely.meet([topic])
-    with pytest.raises(KafkaError):
-        lonely.send(topic, b"key", b"value")
-    lonely.close()
