@@ -38,7 +38,7 @@ Row = dict[str, Any]
 def options(parser: argparse.ArgumentParser) -> None:
     """Add this benchmark's options."""
     parser.add_argument("--clients", type=int, nargs="+", default=[1_000, 10_000, 100_000], metavar="N")
-    parser.add_argument("--million", action="store_true", help=f"also {MANY:,} clients; needs 60 GB")
+    parser.add_argument("--million", action="store_true", help=f"also {MANY:,} clients; needs some 40 GB")
     parser.add_argument("--models", type=int, nargs="+", default=[1, 10, 100], metavar="N")
     parser.add_argument("--queries", type=int, default=100_000, metavar="N", help="over which time is taken")
     parser.add_argument("--floats", type=int, default=64, metavar="N", help="numbers in an input")

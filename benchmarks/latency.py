@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from kafka.partitioner.default import murmur2
 
 from benchmarks import traffic
 from benchmarks.chaos.oracle import accounted
-from benchmarks.chaos.stage import PARTITIONS, Stage, built, predictions
+from benchmarks.chaos.stage import Stage, built, partition_of, predictions
 from benchmarks.soak import LAP, PATIENCE
 from benchmarks.throughput.stream import Send, sending
 from consumers.kafka import written
@@ -134,7 +133,7 @@ def _load(stage: Stage, stream: Sent, rate: float, seconds: float) -> None:
 
 
 def _send(send: Send, key: bytes, value: bytes) -> None:
-    send(predictions(), value, murmur2(key) % PARTITIONS, key=key)
+    send(predictions(), value, partition_of(key), key=key)
 
 
 def _steal(send: Send, name: str) -> None:

@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from kafka.partitioner.default import murmur2
-
 from benchmarks import traffic
 from benchmarks.chaos.oracle import accounted
-from benchmarks.chaos.stage import PARTITIONS, Stage, built, predictions
+from benchmarks.chaos.stage import PARTITIONS, Stage, built, partition_of, predictions
 from benchmarks.soak import asked
 from benchmarks.throughput.stream import sending
 from detector.population import Population
@@ -72,7 +70,7 @@ def _write(stage: Stage, stream: Sequence[tuple[bytes, bytes]]) -> None:
     """Write faster than anybody reads, so that nobody waits for records."""
     with sending(stage.kafka.url) as send:
         for key, value in stream:
-            send(predictions(), value, murmur2(key) % PARTITIONS, key=key)
+            send(predictions(), value, partition_of(key), key=key)
 
 
 def _cpu(stage: Stage) -> float:

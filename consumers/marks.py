@@ -51,8 +51,13 @@ class Keep:
 
 def found(records: Sequence[RawRecord], unreadable: Collection[int]) -> list[Mark]:
     """Return the marks among JSON records, with their inputs as they were sent; not of places that are `unreadable`."""
-    likely = [raw for raw in records if raw.value is not None and _ENFORCED in raw.value and _SERVED in raw.value]
-    read = [_read(raw.value or b"") for raw in likely if raw.place not in unreadable and not raw.content_type]
+    likely = [
+        raw.value
+        for raw in records
+        if raw.value is not None and _ENFORCED in raw.value and _SERVED in raw.value  # the rarest first
+        if raw.place not in unreadable and not raw.content_type
+    ]
+    read = map(_read, likely)
     return [mark for record in read if record is not None and (mark := _mark(record)) is not None]
 
 

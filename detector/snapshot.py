@@ -174,8 +174,9 @@ def _apart(rows: Bytes) -> list[memoryview]:
 
 def _take(table: Table, slots: Slots, section: Section, written: Sequence[Mapping[str, tuple[int, memoryview]]]) -> int:
     """Read one section of each slot; return how many are there in another version, and so start as unknown."""
+    whole = section.fields
     forms: dict[int, tuple[tuple[Field, ...], list[int], list[memoryview]]] = {
-        packed(fields).itemsize: (fields, [], []) for fields in (section.young, section.fields) if fields
+        packed(fields).itemsize: (fields, [], []) for fields in (section.young, whole) if fields
     }
     unknown = 0
     for slot, sections in zip(slots.tolist(), written, strict=True):
@@ -191,7 +192,7 @@ def _take(table: Table, slots: Slots, section: Section, written: Sequence[Mappin
         values = np.frombuffer(b"".join(rows), packed(fields))
         for field in fields:
             column = table.columns[section.name][field.name]
-            if field not in section.fields:  # the places that were not written are empty
+            if field not in whole:  # the places that were not written are empty
                 column[known] = field.initial
             column[places(known, field)] = values[field.name]
     return unknown

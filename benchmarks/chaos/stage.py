@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from kafka.partitioner.default import murmur2
 from sqlalchemy import Engine, text
 
 from benchmarks.chaos.hook import SECRET, Hook, hooked
@@ -182,6 +183,11 @@ def built(folder: Path, population: Population) -> Iterator[Stage]:
         engine.dispose()
         kafka.stop()
         postgres.stop()
+
+
+def partition_of(key: bytes) -> int:
+    """Return the partition that producers choose for a key."""
+    return int(murmur2(key) % PARTITIONS)
 
 
 def predictions() -> str:

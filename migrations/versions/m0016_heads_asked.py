@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from migrations.versions.m0014_systems_views import MODEL_OVERVIEW
-from migrations.views import View, create, drop
+from migrations.views import View, create, drop, replace
 
 revision = "0016"
 down_revision = "0015"
@@ -53,18 +53,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_episodes_open", "episodes", ["model", "opened"], postgresql_where=sa.text("closed IS NULL"))
     op.create_index("ix_episodes_opened", "episodes", ["opened", "id"])
-    _replace(MODEL_OVERVIEW_OF_SUSPECTS)
+    replace(MODEL_OVERVIEW_OF_SUSPECTS)
     create(VIEWS)
 
 
 def downgrade() -> None:
     drop(VIEWS)
-    _replace(MODEL_OVERVIEW)
+    replace(MODEL_OVERVIEW)
     op.drop_index("ix_episodes_opened", "episodes")
     op.drop_index("ix_episodes_open", "episodes")
     op.drop_index("ix_standings_suspects", "standings")
-
-
-def _replace(definition: str) -> None:
-    """Define a view anew with the columns that it has; their comments stay."""
-    op.execute(definition.replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))

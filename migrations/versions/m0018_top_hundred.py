@@ -1,8 +1,7 @@
 """Step 18: the top suspects are found before they are looked up, so that the hundred cost no walk through everybody."""
 
-from alembic import op
-
 from migrations.versions.m0004_views import TOP_SUSPECTS_24H
+from migrations.views import replace
 
 revision = "0018"
 down_revision = "0017"
@@ -18,12 +17,8 @@ THE_HUNDRED_FIRST = TOP_SUSPECTS_24H.replace(
 
 
 def upgrade() -> None:
-    _replace(THE_HUNDRED_FIRST)
+    replace(THE_HUNDRED_FIRST)
 
 
 def downgrade() -> None:
-    _replace(TOP_SUSPECTS_24H)
-
-
-def _replace(definition: str) -> None:
-    op.execute(definition.replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
+    replace(TOP_SUSPECTS_24H)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from detector.records import encode_record
 from detector.wire import Decoded, RawRecord, decode, json_run
+from detector.wire.facts import Fault
 from tests.wire.make import NOON, SHAPES, changed, prediction
 
 LIMIT = 2_000
@@ -81,6 +82,7 @@ def test_together_and_alone(
     together = decode(raws, SHAPES, LIMIT)
     with monkeypatch.context() as patched:
         patched.setattr(json_run, "_doubtful", _all)
+        patched.setattr(json_run, "parse_all", _not_all)
         alone = decode(raws, SHAPES, LIMIT)
     assert _plain(together) == _plain(alone)
 
@@ -91,6 +93,7 @@ def test_each_unusual_one_among_many(monkeypatch: pytest.MonkeyPatch, value: byt
     raws = [RawRecord(one, None, NOON, place) for place, one in enumerate((GOOD, value, GOOD))]
     together = decode(raws, SHAPES, LIMIT)
     monkeypatch.setattr(json_run, "_doubtful", _all)
+    monkeypatch.setattr(json_run, "parse_all", _not_all)
     assert _plain(together) == _plain(decode(raws, SHAPES, LIMIT))
     assert together.read == len(raws)
 
@@ -115,6 +118,10 @@ def _all(read: Sequence[Any], _time: Any, _raws: Sequence[RawRecord]) -> list[in
     return list(range(len(read)))
 
 
+def _not_all(_raws: Sequence[RawRecord], _limit: int) -> list[Any]:
+    raise Fault("each is to be parsed alone")
+
+
 def _plain(found: Decoded) -> tuple[Any, ...]:
     columns = [
         {field.name: _value(getattr(one, field.name)) for field in dataclasses.fields(one)} for one in found.queries
@@ -124,3 +131,11 @@ def _plain(found: Decoded) -> tuple[Any, ...]:
 
 def _value(column: Any) -> Any:
     return (column.dtype.str, column.shape, column.tobytes()) if isinstance(column, np.ndarray) else column
+
+
+@pytest.mark.parametrize("broker_time", [1 << 62, 1 << 63, 1 << 80])
+def test_a_broker_may_state_any_time(broker_time: int) -> None:
+    """The time that a broker wrote is another program's word: none makes the run of records fail."""
+    found = decode([RawRecord(GOOD, None, broker_time, 0), RawRecord(GOOD, None, NOON, 1)], SHAPES)
+
+    assert [len(one) for one in found.queries] == [2]
