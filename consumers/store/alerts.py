@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import Insert
 from consumers.alert import Alert, Case, Change, encode, facts, severity
 from consumers.filters import Filter
 from consumers.store import owed
-from consumers.store.among import among
+from consumers.store.among import among, named
 from consumers.store.copy import Row, merge
 from consumers.store.facts import Channels, moment
 from consumers.store.schema import episodes
@@ -25,6 +25,12 @@ LETTERS = 300  # of each: keeps the body far below the 20 kB that Standard Webho
 
 _NAMESPACE = uuid.UUID("9d5c3f6e-1b7a-5f0c-8a57-3b1f6c2d7e41")  # of episode ids; never changes
 _LOUD = ("budget", "suspected", "confirmed")
+_ROW = episodes.c
+_LOCKED = (
+    select(episodes).order_by(_ROW.client.collate("C"), _ROW.model.collate("C"), _ROW.number).with_for_update()
+)  # in one order everywhere
+_NAMED = _LOCKED.where(among(_ROW.client, _ROW.model, _ROW.number))
+_NOW = select(func.now())
 
 Name = tuple[str, str, int]  # client, model, number
 
@@ -82,13 +88,7 @@ def read(connection: Connection, names: Iterable[Name]) -> dict[Name, Episode]:
     wanted = sorted(set(names))
     if not wanted:
         return {}
-    row = episodes.c
-    found = connection.execute(
-        select(episodes)
-        .where(among((row.client, row.model, row.number), wanted))
-        .order_by(row.client.collate("C"), row.model.collate("C"), row.number)
-        .with_for_update()
-    )
+    found = connection.execute(_NAMED, named(wanted))
     return {(line.client, line.model, line.number): Episode(**line._mapping) for line in found}  # noqa: SLF001  # documented
 
 
@@ -153,11 +153,12 @@ def keep(connection: Connection, changed: Iterable[Episode]) -> None:
         for episode in sorted(changed, key=lambda episode: episode.name)
     ]
 
-    def resolve(statement: Insert) -> Insert:
-        fresh = {name: statement.excluded[name] for name in rows[0] if name not in ("client", "model", "number")}
-        return statement.on_conflict_do_update(index_elements=["client", "model", "number"], set_=fresh)
+    merge(connection, episodes, rows, _replace)
 
-    merge(connection, episodes, rows, resolve)
+
+def _replace(new: Insert) -> Insert:
+    fresh = {column.name: new.excluded[column.name] for column in episodes.c if not column.primary_key}
+    return new.on_conflict_do_update(index_elements=[_ROW.client, _ROW.model, _ROW.number], set_=fresh)
 
 
 def tell(episode: Episode, kind: str, told: Told, channels: Channels) -> tuple[Episode, list[Row]]:
@@ -181,23 +182,20 @@ def tell(episode: Episode, kind: str, told: Told, channels: Channels) -> tuple[E
 
 def resolve(connection: Connection, ended: dict[uuid.UUID, Told], channels: Channels) -> int:
     """Tell that episodes whose action ended are resolved, unless that was told. Returns of how many."""
-    row = episodes.c
-    found = connection.execute(
-        select(episodes)
-        .where(row.id.in_(sorted(ended)), row.alerted.in_(_LOUD))
-        .order_by(row.client.collate("C"), row.model.collate("C"), row.number)
-        .with_for_update()
-    ).all()
+    loud = _LOCKED.where(_ROW.id.in_(sorted(ended)), _ROW.alerted.in_(_LOUD))
+    found = connection.execute(loud).all()
     over = [Episode(**line._mapping) for line in found]  # noqa: SLF001  # documented
     ends = (tell(one, "resolved", ended[one.id], channels)[1] for one in over)
     owed.put_alerts(connection, [row for rows in ends for row in rows])
-    connection.execute(update(episodes).where(row.id.in_([one.id for one in over])).values(alerted="resolved", told=[]))
+    connection.execute(
+        update(episodes).where(_ROW.id.in_([one.id for one in over])).values(alerted="resolved", told=[])
+    )
     return len(found)
 
 
 def clock(connection: Connection) -> datetime:
     """Return the database's time at the start of the transaction: one clock for all processes."""
-    now: datetime = connection.execute(select(func.now())).scalar_one()
+    now: datetime = connection.execute(_NOW).scalar_one()
     return now
 
 

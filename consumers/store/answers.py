@@ -177,14 +177,14 @@ def _plain(verdict: Verdict) -> str:
 def _stand(connection: Connection, verdicts: Iterable[Verdict]) -> None:
     newest = {(verdict.client, verdict.model): verdict for verdict in verdicts}
     rows: list[Row] = [_standing(newest[name]) for name in sorted(newest)]
+    merge(connection, standings, rows, _unless_newer)
 
-    def resolve(statement: Insert) -> Insert:
-        fresh = {name: statement.excluded[name] for name in rows[0] if name not in ("client", "model")}
-        return statement.on_conflict_do_update(
-            index_elements=["client", "model"], set_=fresh, where=standings.c.serial < statement.excluded.serial
-        )
 
-    merge(connection, standings, rows, resolve)
+def _unless_newer(insert: Insert) -> Insert:
+    new, held = insert.excluded, standings.c
+    fresh = {column.name: new[column.name] for column in held if not column.primary_key and column.name != "written"}
+    key = (held.client, held.model)
+    return insert.on_conflict_do_update(index_elements=key, set_=fresh, where=held.serial < new.serial)
 
 
 def _standing(verdict: Verdict) -> Row:

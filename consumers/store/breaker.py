@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, text, update
 
 from consumers.alert import Alert, Case, Change, Severity, encode, facts
 from consumers.filters import Filter
@@ -43,6 +43,7 @@ _ASKED = text("""
     FROM snapshots
     WHERE model = :model AND (written > now() - make_interval(secs => :seconds) OR client = ANY (:blocked))
 """)
+_OPEN = select(trips.c.model).where(trips.c.model.in_(bindparam("models", expanding=True)), trips.c.closed.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,7 @@ def show(engine: Engine, model: str | None = None, limit: int = 100) -> list[Tri
 
 
 def _open(connection: Connection, models: Collection[str]) -> Iterable[str]:
-    chosen = select(trips.c.model).where(trips.c.model.in_(sorted(models)), trips.c.closed.is_(None))
-    return connection.execute(chosen).scalars()
+    return connection.execute(_OPEN, {"models": sorted(models)}).scalars()
 
 
 def _count(connection: Connection, model: str, clients: set[str], limits: Breaker) -> Count | None:

@@ -1,15 +1,16 @@
 """The checkpoint: the one transaction in which a place moves forward, and how an owner finds what to go on with."""
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, func, select, update
+from sqlalchemy import Connection, Engine, Executable, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import Insert, insert
 
 from consumers import told
 from consumers.store import answers, marks
-from consumers.store.claims import at, claim, columns, hold
-from consumers.store.copy import Row, merge
+from consumers.store.claims import PLACE, claim, columns, hold
+from consumers.store.copy import Row, left, merge
 from consumers.store.facts import Checkpoint, Claim, Fenced, Place, microseconds
 from consumers.store.schema import (
     evidence,
@@ -78,15 +79,14 @@ def _set_aside(connection: Connection, place: Place, found: Sequence[Unreadable]
         }
         for one in found
     ]
-    merge(connection, unreadable, rows, Insert.on_conflict_do_nothing)
+    merge(connection, unreadable, rows, left)
 
 
 def _judge(connection: Connection, place: Place, reached: Sequence[Verdict]) -> list[Verdict]:
     """Append the verdicts and return those that were not there."""
     ordered = sorted(reached, key=lambda verdict: (verdict.client, verdict.model, verdict.serial))
     rows = [_verdict(place, verdict) for verdict in ordered]
-    key = (verdicts.c.client, verdicts.c.model, verdicts.c.serial)
-    added = merge(connection, verdicts, rows, lambda new: new.on_conflict_do_nothing().returning(*key))
+    added = merge(connection, verdicts, rows, _unless_there)
     new = {tuple(row) for row in added}
     fresh = [verdict for verdict in ordered if (verdict.client, verdict.model, verdict.serial) in new]
     readings: list[Row] = [
@@ -103,8 +103,12 @@ def _judge(connection: Connection, place: Place, reached: Sequence[Verdict]) -> 
         for verdict in fresh
         for position, reading in enumerate(verdict.evidence)
     ]
-    merge(connection, evidence, readings, Insert.on_conflict_do_nothing)
+    merge(connection, evidence, readings, left)
     return fresh
+
+
+def _unless_there(new: Insert) -> Executable:
+    return left(new).returning(verdicts.c.client, verdicts.c.model, verdicts.c.serial)
 
 
 def _verdict(place: Place, verdict: Verdict) -> Row:
@@ -157,17 +161,16 @@ def _remember(connection: Connection, place: Place, changed: Sequence[Snapshot])
         }
         for one in changed
     ]
-
-    def resolve(statement: Insert) -> Executable:
-        new, held = statement.excluded, snapshots.c
-        fresh: dict[str, Any] = {name: new[name] for name in rows[0] if name not in ("client", "model")}
-        fresh["written"] = func.now()
-        not_older = (held.queries <= new.queries) & (held.serial <= new.serial)
-        key = (held.client, held.model)
-        return statement.on_conflict_do_update(index_elements=key, set_=fresh, where=not_older).returning(*key)
-
-    if len(merge(connection, snapshots, rows, resolve)) != len(rows):
+    if len(merge(connection, snapshots, rows, _unless_newer)) != len(rows):
         raise Fenced(f"{place.topic}/{place.partition}: another partition has gone on with one of these clients")
+
+
+def _unless_newer(insert: Insert) -> Executable:
+    new, held = insert.excluded, snapshots.c
+    fresh = {column.name: new[column.name] for column in held if not column.primary_key} | {"written": func.now()}
+    not_older = (held.queries <= new.queries) & (held.serial <= new.serial)
+    key = (held.client, held.model)
+    return insert.on_conflict_do_update(index_elements=key, set_=fresh, where=not_older).returning(*key)
 
 
 def _snapshot(line: Any) -> Snapshot:
@@ -210,24 +213,40 @@ def _note(connection: Connection, place: Place, checkpoint: Checkpoint) -> None:
 
 def _fence(connection: Connection, claimed: Claim, checkpoint: Checkpoint) -> None:
     """Move the offset forward, if the place is still ours. The last statement of a checkpoint."""
-    row = offsets.c
-    added = {
-        "scored": row.scored + checkpoint.scored,
-        "counted": row.counted + checkpoint.counted,
-        "unreadable": row.unreadable + len(checkpoint.unreadable),
-    }
     first, again = checkpoint.gap or (0, 0)
-    values: dict[str, Any] = {
-        "next": checkpoint.next,
-        **added,
-        "lost": row.lost + (again - first),
-        "policy": (checkpoint.turned or checkpoint.policy).version,
-        "saved": func.now(),
+    bound = {
+        **_of(claimed.place),
+        "of_epoch": claimed.epoch,
+        "to": checkpoint.next,
+        "and_scored": checkpoint.scored,
+        "and_counted": checkpoint.counted,
+        "and_unreadable": len(checkpoint.unreadable),
+        "and_lost": again - first,
+        "under": (checkpoint.turned or checkpoint.policy).version,
     }
-    if checkpoint.snapshotted:
-        values |= {"snapshot_next": checkpoint.next}
-        values |= {f"snapshot_{name}": total for name, total in added.items()}
-    moved = connection.execute(update(offsets).where(at(claimed.place), row.epoch == claimed.epoch).values(values))
+    moved = connection.execute(_moved(checkpoint.snapshotted), bound)
     if moved.rowcount != 1:
         place = f"{claimed.place.topic}/{claimed.place.partition}"
         raise Fenced(f"{place}: another owner has claimed this partition, or a client of it was forgotten")
+
+
+def _of(place: Place) -> dict[str, str | int]:
+    return {f"of_{name}": value for name, value in columns(place).items()}
+
+
+@cache  # building it takes longer than running it
+def _moved(snapshotted: bool) -> Executable:
+    row = offsets.c
+    added = {name: row[name] + bindparam(f"and_{name}") for name in ("scored", "counted", "unreadable")}
+    values: dict[str, Any] = {
+        "next": bindparam("to"),
+        **added,
+        "lost": row.lost + bindparam("and_lost"),
+        "policy": bindparam("under"),
+        "saved": func.now(),
+    }
+    if snapshotted:
+        values |= {"snapshot_next": bindparam("to")}
+        values |= {f"snapshot_{name}": total for name, total in added.items()}
+    ours = (row[name] == bindparam(f"of_{name}") for name in (*PLACE, "epoch"))
+    return update(offsets).where(*ours).values(values)

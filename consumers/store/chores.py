@@ -7,7 +7,7 @@ from psycopg2 import sql
 from sqlalchemy import Connection, Engine, delete, func, select, text, update
 
 from consumers.store import alerts, owed
-from consumers.store.among import among
+from consumers.store.among import among, named
 from consumers.store.engine import driver
 from consumers.store.facts import Channels
 from consumers.store.schema import decision_heads, unreadable
@@ -86,10 +86,11 @@ def _some(connection: Connection, condition: Any) -> list[Any]:
 
 
 def _mark(connection: Connection, rows: list[Any], **values: datetime) -> None:
+    if not rows:
+        return
     head = decision_heads.c
-    names = [(row.scope, row.value, row.model) for row in rows]
-    chosen = among((head.scope, head.value, head.model), names)
-    connection.execute(update(decision_heads).where(chosen).values(**values))
+    marked = update(decision_heads).where(among(head.scope, head.value, head.model)).values(**values)
+    connection.execute(marked, named((row.scope, row.value, row.model) for row in rows))
 
 
 def _partition(engine: Engine, table: str, day: date) -> str | None:

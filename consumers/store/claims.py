@@ -8,6 +8,7 @@ from consumers.store.schema import in_force, offsets
 
 ENDING_MS = 5_000  # how long to wait until a session that stood in the way is gone
 TRIES = 3
+PLACE = ("consumer_group", "topic", "topic_id", "partition")  # the columns that name a place
 
 # Every save() holds this advisory lock while its transaction lasts. That makes the session findable from outside, at
 # once and whatever connection of a pool it uses: a backend id written into a row would show only after its commit.
@@ -16,10 +17,10 @@ _HOLDERS = text("""
     FROM pg_locks
     WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid() AND objsubid = 1
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND ((classid::bigint << 32) | objid::bigint) = hashtextextended(:name, 0)
+      AND ((classid::bigint << 32) | objid::bigint) = hashtextextended(current_schema() || :name, 0)
 """)
-_TRY = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
-_HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+_TRY = text("SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || :name, 0))")
+_HOLD = text("SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || :name, 0))")
 
 
 def claim(engine: Engine, place: Place) -> Claim:
@@ -68,7 +69,7 @@ def claim(engine: Engine, place: Place) -> Claim:
 
 def hold(connection: Connection, place: Place) -> None:
     """Make this transaction findable for a new owner of the place; waits while a claim is under way."""
-    connection.execute(_HOLD, {"name": _name(connection, place)})
+    connection.execute(_HOLD, {"name": _name(place)})
 
 
 def at(place: Place) -> ColumnElement[bool]:
@@ -78,12 +79,7 @@ def at(place: Place) -> ColumnElement[bool]:
 
 def columns(place: Place) -> dict[str, str | int]:
     """Return the place as the tables name it."""
-    return {
-        "consumer_group": place.group,
-        "topic": place.topic,
-        "topic_id": place.topic_id,
-        "partition": place.partition,
-    }
+    return dict(zip(PLACE, (place.group, place.topic, place.topic_id, place.partition), strict=True))
 
 
 def _populations(connection: Connection, place: Place) -> dict[str, str]:
@@ -111,7 +107,7 @@ def _in_force(connection: Connection, place: Place, which: ColumnElement[bool]) 
 
 
 def _take_lock(connection: Connection, place: Place) -> None:
-    name = _name(connection, place)
+    name = _name(place)
     for _ in range(TRIES):
         if connection.execute(_TRY, {"name": name}).scalar_one():
             return
@@ -119,7 +115,6 @@ def _take_lock(connection: Connection, place: Place) -> None:
     connection.execute(_HOLD, {"name": name})  # still contended: queue up, bounded by lock_timeout
 
 
-def _name(connection: Connection, place: Place) -> str:
+def _name(place: Place) -> str:
     # The life of the topic is left out: a new life's owner stops the old life's.
-    schema = connection.execute(select(func.current_schema())).scalar_one()
-    return f"{schema}\n{place.group}\n{place.topic}\n{place.partition}"
+    return f"\n{place.group}\n{place.topic}\n{place.partition}"

@@ -8,19 +8,21 @@ import io
 import json
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from itertools import chain, repeat
 from typing import Any
 from uuid import UUID
 
-from psycopg2 import sql
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     Connection,
     DateTime,
+    Dialect,
+    Engine,
     Executable,
     Float,
     Integer,
@@ -29,6 +31,8 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    bindparam,
+    event,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
@@ -37,6 +41,8 @@ from sqlalchemy.schema import CreateTable
 from consumers.store.engine import driver
 
 Row = dict[str, Any]
+Encode = Callable[[Any], bytes]
+Resolve = Callable[[Insert], Executable]
 
 ROWS_AT_ONCE = 2_000  # rows encoded into one buffer: bounds memory when snapshots are large
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
@@ -44,43 +50,45 @@ _TRAILER = struct.pack(">h", -1)
 _NULL = struct.pack(">i", -1)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL counts its microseconds from here
 _EPOCH_US = 946_684_800_000_000  # the same, since 1970
+_MADE = "stages made"  # of a connection, as long as it lasts
 
 
-def merge(
-    connection: Connection, table: Table, rows: Sequence[Row], resolve: Callable[[Insert], Executable]
-) -> list[Any]:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The statements by which rows of one kind get into their table."""
+
+    stage: str  # the temporary table's name
+    make: str
+    copy: str
+    move: Executable
+    cells: tuple[tuple[str, Encode], ...]  # its columns after the first
+
+
+def merge(connection: Connection, table: Table, rows: Sequence[Row], resolve: Resolve) -> list[Any]:
     """Insert `rows` and return what the statement that `resolve` completed gives back, if anything.
 
-    Every row is a mapping with the same columns. `resolve` gets the INSERT and adds its ON CONFLICT and, if
-    wanted, RETURNING. Rows go in in the order given, so give them in one order everywhere (locks).
+    Every row is a mapping with the same columns. `resolve` gets the INSERT and adds its ON CONFLICT and, if wanted,
+    RETURNING; it is asked once, for statements are kept. Rows go in in the order given, so give them in one order
+    everywhere (locks).
     """
     if not rows:
         return []
-    names = tuple(rows[0])
-    stage, made = _stage(table, names)
-    connection.execute(made)
-    first = _numbered(connection, stage, len(rows))
+    way = _way(connection.dialect, table, tuple(rows[0]), resolve)
+    _make(connection, way)
+    first = _numbered(connection, way, len(rows))
     for start in range(0, len(rows), ROWS_AT_ONCE):
-        _copy(connection, stage, rows[start : start + ROWS_AT_ONCE], first + start)
-    number = stage.c["#"]
-    chosen = select(*(stage.c[name] for name in names)).where(number >= first).order_by(number)
-    result = connection.execute(resolve(insert(table).from_select(names, chosen)))
+        _copy(connection, way, rows[start : start + ROWS_AT_ONCE], first + start)
+    result = connection.execute(way.move, {"first": first})
     return list(result.all()) if result.returns_rows else []
 
 
-def _numbered(connection: Connection, stage: Table, rows: int) -> int:
-    """Return the number of the next of `rows` rows to come into the stage.
-
-    Rows that came earlier in the same transaction are left there and passed over, for its end empties the stage.
-    """
-    first = int(connection.info.get(stage.name, 0))
-    connection.info[stage.name] = first + rows
-    return first
+def left(new: Insert) -> Insert:
+    """Complete an INSERT: what is there already is left as it is."""
+    return new.on_conflict_do_nothing()
 
 
-@cache  # there are as many as kinds of rows; making one takes longer than writing a few rows
-def _stage(table: Table, names: tuple[str, ...]) -> tuple[Table, CreateTable]:
-    """Return a temporary table for the columns, and the statement that makes it once a connection, empty."""
+@cache  # there are as many as kinds of rows; building statements takes longer than writing a few rows
+def _way(dialect: Dialect, table: Table, names: tuple[str, ...], resolve: Resolve) -> _Way:
     columns = [Column(name, table.c[name].type) for name in names]
     stage = Table(
         f"stage_{table.name}",
@@ -90,35 +98,64 @@ def _stage(table: Table, names: tuple[str, ...]) -> tuple[Table, CreateTable]:
         prefixes=["TEMPORARY"],
         postgresql_on_commit="DELETE ROWS",
     )
-    return stage, CreateTable(stage, if_not_exists=True)
-
-
-def _copy(connection: Connection, stage: Table, rows: Sequence[Row], first: int) -> None:
-    names = [column.name for column in stage.columns]
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
-        sql.Identifier(stage.name), sql.SQL(", ").join(map(sql.Identifier, names))
+    number = stage.c["#"]
+    chosen = select(*(stage.c[name] for name in names)).where(number >= bindparam("first")).order_by(number)
+    quoted = map(dialect.identifier_preparer.quote, (stage.name, "#", *names))
+    return _Way(
+        stage=stage.name,
+        make=str(CreateTable(stage, if_not_exists=True).compile(dialect=dialect)),
+        copy="COPY {} ({}) FROM STDIN (FORMAT binary)".format(next(quoted), ", ".join(quoted)),
+        move=resolve(insert(table).from_select(names, chosen)),
+        cells=tuple((column.name, _encoder(column)) for column in columns),
     )
+
+
+def _make(connection: Connection, way: _Way) -> None:
+    """Make the stage, once a connection."""
+    made = connection.info.setdefault(_MADE, set())
+    if way.stage not in made:
+        connection.exec_driver_sql(way.make)
+        made.add(way.stage)
+
+
+@event.listens_for(Engine, "rollback")
+def _unmade(connection: Connection) -> None:
+    """Forget the stages: one that was made in the transaction is gone with it."""
+    if not connection.invalidated:
+        connection.info.pop(_MADE, None)
+
+
+def _numbered(connection: Connection, way: _Way, rows: int) -> int:
+    """Return the number of the next of `rows` rows to come into the stage.
+
+    Rows that came earlier in the same transaction are left there and passed over, for its end empties the stage.
+    """
+    first = int(connection.info.get(way.stage, 0))
+    connection.info[way.stage] = first + rows
+    return first
+
+
+def _copy(connection: Connection, way: _Way, rows: Sequence[Row], first: int) -> None:
     with driver(connection) as direct, direct.cursor() as cursor:
-        cursor.copy_expert(statement, io.BytesIO(b"".join(_encoded(stage, rows, first))))
+        cursor.copy_expert(way.copy, io.BytesIO(b"".join(_encoded(way, rows, first))))
 
 
-def _encoded(stage: Table, rows: Sequence[Row], first: int) -> Iterator[bytes]:
+def _encoded(way: _Way, rows: Sequence[Row], first: int) -> Iterator[bytes]:
     """Yield the rows, encoded column by column: that saves two thirds of the time of cell by cell."""
-    width = struct.pack(">h", len(stage.columns))
-    numbers = [{"#": first + position} for position in range(len(rows))]
-    columns = [_fields(column, numbers if column.name == "#" else rows) for column in stage.columns]
+    width = struct.pack(">h", 1 + len(way.cells))
+    numbers = map(_LONG, range(first, first + len(rows)))
+    columns = [_fields(rows, name, encode) for name, encode in way.cells]
     yield _HEADER
-    yield from chain.from_iterable(zip(repeat(width), *columns))  # width has no end
+    yield from chain.from_iterable(zip(repeat(width), numbers, *columns))  # width has no end
     yield _TRAILER
 
 
-def _fields(column: Column[Any], rows: Iterable[Row]) -> list[bytes]:
+def _fields(rows: Iterable[Row], name: str, encode: Encode) -> list[bytes]:
     """Return one column of the rows, each field with its length before it."""
-    encode, name = _encoder(column), column.name
     return [_NULL if row[name] is None else encode(row[name]) for row in rows]
 
 
-def _encoder(column: Column[Any]) -> Callable[[Any], bytes]:
+def _encoder(column: Column[Any]) -> Encode:
     """Return what encodes a value of the column, its length before it."""
     for kind, encode in _ENCODERS:
         if isinstance(column.type, kind):
@@ -126,7 +163,7 @@ def _encoder(column: Column[Any]) -> Callable[[Any], bytes]:
     raise TypeError(f"no binary form for {column.type} of {column}")
 
 
-def _fixed(form: str) -> Callable[[Any], bytes]:
+def _fixed(form: str) -> Encode:
     """Return the encoder of values that all take as many bytes."""
     return partial(struct.Struct(">i" + form).pack, struct.calcsize(">" + form))
 
@@ -160,7 +197,7 @@ def _uuid(value: UUID) -> bytes:
 
 
 # BigInteger is a kind of Integer, so it comes first.
-_ENCODERS: tuple[tuple[type, Callable[[Any], bytes]], ...] = (
+_ENCODERS: tuple[tuple[type, Encode], ...] = (
     (BigInteger, _LONG),
     (Integer, _fixed("i")),
     (Float, _fixed("d")),

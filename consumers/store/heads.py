@@ -7,13 +7,14 @@ waits in a circle; then reads what is in force and on the allowlist; then writes
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from consumers.store import owed
-from consumers.store.among import among
+from consumers.store.among import among, named
 from consumers.store.copy import Row
 from consumers.store.facts import microseconds
 from consumers.store.schema import allowlist, decision_heads, decisions
@@ -64,6 +65,21 @@ class Numbered:
 Heads = dict[Key, Head]
 _NAMES = ("scope", "value", "model")  # what names a key, in the order of _names()
 
+# Built once: that takes longer than running them.
+_MAKE = upsert(decision_heads).on_conflict_do_nothing()
+_HEAD = decision_heads.c
+_LOCKED = (
+    select(decision_heads)
+    .order_by(_HEAD.scope.collate("C"), _HEAD.value.collate("C"), _HEAD.model.collate("C"))
+    .with_for_update()
+)
+_NAMED = _LOCKED.where(among(_HEAD.scope, _HEAD.value, _HEAD.model))
+_LISTED = select(allowlist.c.scope, allowlist.c.value, allowlist.c.model).where(
+    among(allowlist.c.scope, allowlist.c.value, allowlist.c.model), allowlist.c.until > bindparam("now")
+)
+_APPEND = insert(decisions).returning(decisions.c.id, *(decisions.c[name] for name in (*_NAMES, "serial")))
+_MOVE = update(decision_heads).where(*(_HEAD[name] == bindparam(f"of_{name}") for name in _NAMES))
+
 
 def lock(connection: Connection, keys: Iterable[Key], make: Iterable[Key]) -> Heads:
     """Lock the heads of `keys` that exist until the transaction ends; those of `make` come to exist.
@@ -75,18 +91,16 @@ def lock(connection: Connection, keys: Iterable[Key], make: Iterable[Key]) -> He
         return {}
     rows = [dict(zip(_NAMES, _names(key), strict=True)) for key in sorted(set(make), key=_order)]
     if rows:
-        connection.execute(upsert(decision_heads).on_conflict_do_nothing(), rows)
-    head = decision_heads.c
-    return _locked(connection, among((head.scope, head.value, head.model), [_names(key) for key in wanted]))
+        connection.execute(_MAKE, rows)
+    return _heads(connection.execute(_NAMED, named(map(_names, wanted))))
 
 
 def lock_all_of(connection: Connection, key: Key) -> Heads:
     """Lock the head of `key` and, where it means every model, the heads of all models of the same scope and value."""
     if key.model != ANY_MODEL:
         return lock(connection, [key], [key])
-    connection.execute(upsert(decision_heads).on_conflict_do_nothing(), dict(zip(_NAMES, _names(key), strict=True)))
-    head = decision_heads.c
-    return _locked(connection, (head.scope == key.scope.value) & (head.value == key.value))
+    connection.execute(_MAKE, dict(zip(_NAMES, _names(key), strict=True)))
+    return _heads(connection.execute(_LOCKED.where(_HEAD.scope == key.scope.value, _HEAD.value == key.value)))
 
 
 def take(heads: Heads, draft: Draft) -> Numbered:
@@ -100,16 +114,10 @@ def write(connection: Connection, taken: Sequence[Numbered], channels: Sequence[
     """Append the decisions under their locked heads, and owe them to the channels. Returns them in the same order."""
     if not taken:
         return []
-    found = connection.execute(
-        insert(decisions).returning(decisions.c.id, *(decisions.c[name] for name in (*_NAMES, "serial"))),
-        [_decision(one) for one in taken],
-    )
+    found = connection.execute(_APPEND, [_decision(one) for one in taken])
     numbers = {(row.scope, row.value, row.model, row.serial): row.id for row in found}
     made = [_wire(one, numbers[(*_names(one.draft.key), one.serial)]) for one in taken]
-    connection.execute(
-        update(decision_heads).where(*(decision_heads.c[name] == bindparam(f"of_{name}") for name in _NAMES)),
-        [_head(one, decision.id) for one, decision in zip(taken, made, strict=True)],
-    )
+    connection.execute(_MOVE, [_head(one, decision.id) for one, decision in zip(taken, made, strict=True)])
     owed.put(connection, owed.decisions(made, channels))
     return made
 
@@ -119,12 +127,7 @@ def allowlisted(connection: Connection, keys: Iterable[Key], now: datetime) -> s
     wanted = sorted({_names(key) for key in keys})
     if not wanted:
         return set()
-    entry = allowlist.c
-    found = connection.execute(
-        select(entry.scope, entry.value, entry.model)
-        .where(among((entry.scope, entry.value, entry.model), wanted))
-        .where(entry.until > now)
-    )
+    found = connection.execute(_LISTED, {**named(wanted), "now": now})
     return {(row.scope, row.value, row.model) for row in found}
 
 
@@ -137,14 +140,7 @@ def _order(key: Key) -> tuple[bytes, bytes, bytes]:
     return key.scope.value.encode(), key.value.encode(), key.model.encode()
 
 
-def _locked(connection: Connection, condition: ColumnElement[bool]) -> Heads:
-    head = decision_heads.c
-    found = connection.execute(
-        select(decision_heads)
-        .where(condition)
-        .order_by(head.scope.collate("C"), head.value.collate("C"), head.model.collate("C"))
-        .with_for_update()
-    )
+def _heads(found: Iterable[Any]) -> Heads:
     heads = (
         Head(
             key=Key(Scope(row.scope), row.value, row.model),

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, delete, func, select, tuple_
-from sqlalchemy.dialects.postgresql import Insert
 
-from consumers.store.among import among
-from consumers.store.copy import Row, merge
+from consumers.store.among import among, named
+from consumers.store.copy import Row, left, merge
 from consumers.store.facts import Mark, microseconds
 from consumers.store.people import Said, audit
 from consumers.store.schema import marks
@@ -20,7 +19,7 @@ def write(connection: Connection, kept: Sequence[Mark]) -> None:
         {name: getattr(one, name) for name in Mark.__struct_fields__}
         for one in sorted(kept, key=lambda mark: (mark.client, mark.model, mark.record))
     ]
-    merge(connection, marks, rows, Insert.on_conflict_do_nothing)
+    merge(connection, marks, rows, left)
     if rows:
         _prune(connection, {(one.client, one.model) for one in kept})
 
@@ -46,8 +45,9 @@ def _prune(connection: Connection, owners: set[tuple[str, str]]) -> None:
     newest_first = func.row_number().over(partition_by=(row.client, row.model), order_by=(row.at.desc(), row.record))
     ranked = (
         select(row.client, row.model, row.record, newest_first.label("rank"))
-        .where(among((row.client, row.model), sorted(owners)))
+        .where(among(row.client, row.model))
         .subquery()
     )
     beyond = select(ranked.c.client, ranked.c.model, ranked.c.record).where(ranked.c.rank > KEPT_MAX)
-    connection.execute(delete(marks).where(tuple_(row.client, row.model, row.record).in_(beyond)))
+    gone = delete(marks).where(tuple_(row.client, row.model, row.record).in_(beyond))
+    connection.execute(gone, named(sorted(owners)))

@@ -5,8 +5,9 @@ A subject is owed to a channel once, so writing it again adds nothing.
 
 import uuid
 from collections.abc import Iterable, Sequence
+from functools import cache
 
-from sqlalchemy import Connection, exists, func, or_, select, update
+from sqlalchemy import Connection, Executable, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from consumers.store.copy import Row
@@ -28,6 +29,8 @@ TOPIC = "topic"  # the channel that is the compacted topic `decisions`
 REPLACED = "replaced"  # the outcome of an alert that a newer one of its episode made needless
 KEYS = "keys"  # the channel that is the compacted topic `keys`
 
+_PUT = insert(deliveries).on_conflict_do_nothing()
+_NOTIFY = select(func.pg_notify(WAKE, ""))  # heard when, and only if, the transaction commits
 _NAMESPACE = uuid.UUID("0b9a8d1e-52c3-5a57-8f1d-6e1f5b6f3c10")  # of message ids; never changes
 
 
@@ -81,6 +84,20 @@ def put_alerts(connection: Connection, rows: Sequence[Row]) -> None:
     if not rows:
         return
     put(connection, rows)
+    bound = {"channels": sorted({row["channel"] for row in rows}), "keys": sorted({row["key"] for row in rows})}
+    connection.execute(_replaced(), bound)
+
+
+def put(connection: Connection, rows: Sequence[Row]) -> None:
+    """Owe it all, and wake who sends."""
+    if rows:
+        connection.execute(_PUT, rows)
+        connection.execute(_NOTIFY)
+
+
+@cache  # building it takes longer than running it
+def _replaced() -> Executable:
+    """Return what settles waiting alerts of which a newer one of the same episode says more."""
     older, newer = deliveries, deliveries.alias("newer")
     said_more = exists().where(
         newer.c.channel == older.c.channel,
@@ -91,19 +108,13 @@ def put_alerts(connection: Connection, rows: Sequence[Row]) -> None:
         func.split_part(newer.c.subject, ":", 3) != "resolved",
     )
     waits = older.c.outcome.is_(None) & or_(older.c.leased.is_(None), older.c.leased < func.clock_timestamp())
-    connection.execute(
+    return (
         update(older)
-        .where(older.c.channel.in_({row["channel"] for row in rows}), older.c.key.in_({row["key"] for row in rows}))
+        .where(older.c.channel.in_(bindparam("channels", expanding=True)))
+        .where(older.c.key.in_(bindparam("keys", expanding=True)))
         .where(older.c.kind == "alert", func.split_part(older.c.subject, ":", 3) != "resolved", waits, said_more)
         .values(outcome=REPLACED, settled=func.now())
     )
-
-
-def put(connection: Connection, rows: Sequence[Row]) -> None:
-    """Owe it all, and wake who sends."""
-    if rows:
-        connection.execute(insert(deliveries).on_conflict_do_nothing(), rows)
-        connection.execute(select(func.pg_notify(WAKE, "")))  # heard when, and only if, this transaction commits
 
 
 def message(subject: str) -> str:

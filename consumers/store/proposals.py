@@ -17,6 +17,7 @@ from consumers.store.schema import decision_heads, proposals
 from detector.decision import ANY_MODEL, Action, Decision, Key, Origin, Scope
 
 APPROVED, DECLINED = "approved", "declined"
+_PUT = insert(proposals).on_conflict_do_nothing()
 
 
 class Over(RuntimeError):  # noqa: N818  # named for what it says to the person
@@ -65,7 +66,7 @@ def put(connection: Connection, kept_back: Sequence[tuple[Draft, Cause, int]]) -
         for draft, cause, serial in kept_back
     ]
     if rows:
-        connection.execute(insert(proposals).on_conflict_do_nothing(), rows)
+        connection.execute(_PUT, rows)
 
 
 def waiting(engine: Engine, model: str | None = None, client: str | None = None, limit: int = 1_000) -> list[Proposal]:

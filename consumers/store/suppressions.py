@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, bindparam, delete, select, text
 
 from consumers.store import alerts
-from consumers.store.among import among
+from consumers.store.among import among, named
 from consumers.store.schema import suppressions
 from detector.decision import Action
 from detector.verdict import Verdict
@@ -34,6 +34,11 @@ _SUPPRESS = text("""
     RETURNING signal
 """)
 
+_ROW = suppressions.c
+_IN_FORCE = select(_ROW.client, _ROW.model, _ROW.signal).where(
+    among(_ROW.client, _ROW.model), _ROW.until > bindparam("now")
+)
+
 
 def suppress(connection: Connection, client: str, model: str, feedback: int) -> list[str]:
     """Suppress what spoke against a client in its latest episode with `model` ("*": with each). Returns the signals."""
@@ -53,10 +58,7 @@ def in_force(connection: Connection, verdicts: Iterable[Verdict], now: datetime)
     wanted = sorted({(verdict.client, verdict.model) for verdict in verdicts if verdict.action is not Action.ALLOW})
     if not wanted:
         return {}
-    row = suppressions.c
-    found = connection.execute(
-        select(row.client, row.model, row.signal).where(among((row.client, row.model), wanted), row.until > now)
-    )
+    found = connection.execute(_IN_FORCE, {**named(wanted), "now": now})
     told: Explained = {}
     for line in found:
         told.setdefault((line.client, line.model), set()).add(line.signal)
