@@ -153,8 +153,8 @@ class Post:
             log.info("leading")
             clock = keep_time(self._engine, channels)
             while not self._stop.is_set():
-                next(clock)
                 self._turn(lane)
+                next(clock)  # who waits for a decision does not wait for this
 
     def send_batch(self, lane: Lane) -> int:
         """Claim, send and settle one batch; return how many. Raises SQLAlchemyError."""
@@ -196,8 +196,10 @@ class Post:
         tail.close()
 
     def _turn(self, lane: Lane) -> None:
-        if not self.send_batch(lane):
-            outbox.listen(self._engine, EAR_SECONDS, tuple(lane.ways))
+        if outbox.listen(self._engine, EAR_SECONDS, tuple(lane.ways)):
+            self.send_batch(lane)
+        else:
+            self._health.fine(lane.name)
 
 
 def _tell(delivery: outbox.Delivery, settled: outbox.Outcome) -> None:

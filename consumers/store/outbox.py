@@ -10,10 +10,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from psycopg2 import sql
-from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Executable,
+    Interval,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from consumers.store.engine import driver
 from consumers.store.owed import WAKE, message
@@ -65,21 +79,9 @@ def claim_deliveries(
     engine: Engine, limit: int, lease_seconds: float, channels: Sequence[str] | None = None
 ) -> list[Delivery]:
     """Take up to `limit` deliveries that may be tried now, oldest first; None: of every channel."""
+    bound = {"limit": limit, "lease": timedelta(seconds=lease_seconds)}
     with engine.begin() as connection:
-        chosen = (
-            select(deliveries.c.id)
-            .where(_ready(channels))
-            .order_by(deliveries.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("chosen")
-        )
-        taken = connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id == chosen.c.id)
-            .values(leased=func.now() + timedelta(seconds=lease_seconds), attempts=deliveries.c.attempts + 1)
-            .returning(deliveries)
-        )
+        taken = connection.execute(_asked(channels is not None).take, bound | _bound(channels))
         return sorted(map(_delivery, taken), key=lambda delivery: delivery.id)
 
 
@@ -93,11 +95,8 @@ def settle(engine: Engine, delivery: int, outcome: Outcome) -> None:
         case Retry(seconds, why):
             values = {"due": func.now() + timedelta(seconds=seconds), "why": why}
     with engine.begin() as connection:
-        connection.execute(
-            update(deliveries)
-            .where(deliveries.c.id == delivery, deliveries.c.outcome.is_(None))
-            .values(leased=None, **values)
-        )
+        owed = deliveries.c.id == delivery, deliveries.c.outcome.is_(None)
+        connection.execute(update(deliveries).where(*owed).values(leased=None, **values))
         if isinstance(outcome, Delivered):  # a tombstone's own key is what is to be forgotten
             connection.execute(delete(deliveries).where(deliveries.c.id == delivery, deliveries.c.kind == "tombstone"))
 
@@ -108,12 +107,13 @@ def listen(engine: Engine, timeout: float, channels: Sequence[str] | None = None
     Nothing is missed between two calls: it begins to listen, then looks, then waits.
     """
     end = time.monotonic() + timeout
+    asked, bound = _asked(channels is not None), _bound(channels)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection, _listening(connection) as wait:
-        while not connection.execute(select(exists().where(_ready(channels)))).scalar_one():
+        while not connection.execute(asked.any, bound).scalar_one():
             left = end - time.monotonic()
             if left <= 0:
                 return False
-            due_in = connection.execute(_next(channels)).scalar_one()
+            due_in = connection.execute(asked.next, bound).scalar_one()
             wait(left if due_in is None else min(left, max(float(due_in), SHORTEST_SECONDS)))
         return True
 
@@ -142,12 +142,34 @@ def _listening(connection: Connection) -> Iterator[Callable[[float], None]]:
                 cursor.execute(_UNLISTEN)
 
 
-def _next(channels: Sequence[str] | None) -> Any:
-    """Return the query for the seconds until the next delivery is due; null when none waits."""
-    row = deliveries.c
+class _Asked(NamedTuple):
+    """What is asked of the deliveries of some channels, or of all."""
+
+    take: Executable
+    any: Executable  # whether one may be tried now
+    next: Executable  # seconds until the next is due; null when none waits
+
+
+@cache  # building them takes longer than running them, and somebody waits for what is sent
+def _asked(some: bool) -> _Asked:
+    row, now = deliveries.c, func.clock_timestamp()
+    first = _first()
+    if some:
+        first &= row.channel.in_(bindparam("channels", expanding=True))
+    ready = first & (row.due <= now) & or_(row.leased.is_(None), row.leased < now)
+    oldest = select(row.id).where(ready).order_by(row.id).limit(bindparam("limit"))
+    chosen = oldest.with_for_update(skip_locked=True).cte("chosen")
+    leased = {"leased": func.now() + bindparam("lease", type_=Interval()), "attempts": row.attempts + 1}
     soonest = func.min(func.greatest(row.due, func.coalesce(row.leased, row.due)))
-    query = select(func.extract("epoch", soonest - func.clock_timestamp())).where(_first())
-    return query if channels is None else query.where(row.channel.in_(channels))
+    return _Asked(
+        take=update(deliveries).where(row.id == chosen.c.id).values(leased).returning(deliveries),
+        any=select(exists().where(ready)),
+        next=select(func.extract("epoch", soonest - now)).where(first),
+    )
+
+
+def _bound(channels: Sequence[str] | None) -> dict[str, Any]:
+    return {} if channels is None else {"channels": list(channels)}
 
 
 def _first() -> ColumnElement[bool]:
@@ -158,13 +180,6 @@ def _first() -> ColumnElement[bool]:
         older.c.outcome.is_(None), older.c.channel == row.channel, older.c.key == row.key, older.c.id < row.id
     )
     return row.outcome.is_(None) & ~blocked
-
-
-def _ready(channels: Sequence[str] | None) -> ColumnElement[bool]:
-    row = deliveries.c
-    now = func.clock_timestamp()
-    ready = _first() & (row.due <= now) & or_(row.leased.is_(None), row.leased < now)
-    return ready if channels is None else ready & row.channel.in_(channels)
 
 
 def _delivery(row: Any) -> Delivery:
