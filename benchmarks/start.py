@@ -37,14 +37,14 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
     """Start each so many times."""
     rows = []
     for what, line in LINES.items():
-        _started(line)  # what it compiles is on the disk from here on
-        rows.append(_row(what, [_started(line) for _ in range(chosen.rounds)]))
+        started(line)  # what it compiles is on the disk from here on
+        rows.append(_row(what, [started(line) for _ in range(chosen.rounds)]))
     with tempfile.TemporaryDirectory() as folder:
-        rows.append(_row(COLD, [_started(line, {"NUMBA_CACHE_DIR": folder})]))
+        rows.append(_row(COLD, [started(line, {"NUMBA_CACHE_DIR": folder})]))
     return {"rows": rows, "note": f"seconds, median of {chosen.rounds} starts"}
 
 
-def _started(line: str, environ: dict[str, str] | None = None) -> tuple[float, str]:
+def started(line: str, environ: dict[str, str] | None = None) -> tuple[float, str]:
     """Return the seconds that a line takes in a process of its own, and which heavy packages it loaded."""
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", _TIMED.format(line, HEAVY)]
