@@ -7,6 +7,7 @@ next epoch, load the saved offset, seek, go on.
 import gc
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -117,6 +118,7 @@ def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> So
 def read(settings: DetectSettings, source: Source, engine: Engine, health: Health, stop: threading.Event) -> None:
     """Judge what `source` gives until asked to stop, write a last checkpoint and close it."""
     library = Library(engine)
+    aside = ThreadPoolExecutor(1, "snapshots")
     keeper = Keeper(
         source,
         Terms(
@@ -127,6 +129,7 @@ def read(settings: DetectSettings, source: Source, engine: Engine, health: Healt
             marks.Keep(settings.marks_key),
             library.policy,
             library.wanted_policy,
+            aside,
         ),
         health,
         Bounds(
@@ -145,4 +148,5 @@ def read(settings: DetectSettings, source: Source, engine: Engine, health: Healt
             keeper.step(POLL_SECONDS)
         keeper.finish()
     finally:
+        aside.shutdown(wait=False)
         source.close()

@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from consumers import growth, metrics
+from consumers import growth, metrics, reporting
 from consumers.health import Health
 from consumers.kafka import Change, Found, KafkaError, Source
 from consumers.partition import Partition, Pending, Terms
@@ -64,6 +64,7 @@ class Keeper:
         self._leave_old_life()
         for number, records in batches:
             self._take(number, records)
+        self._settle()
         self._claim_due()  # after the batches: what was polled before a claim does not follow on the saved offset
         self._save(self._overdue()[:1])  # one a round, so that a verdict never waits behind more than one
         if time.monotonic() >= self._probe_due:
@@ -75,9 +76,10 @@ class Keeper:
         self._save(list(self._held), leaving=True)
 
     def _overdue(self) -> list[int]:
-        """Return the partitions whose checkpoint is due, the longest due first."""
+        """Return the partitions whose checkpoint is due, the longest due first; not while their last one is written."""
         now = time.monotonic()
-        return sorted((number for number in self._held if self._due[number] <= now), key=self._due.__getitem__)
+        due = [number for number, one in self._held.items() if self._due[number] <= now and not one.writing]
+        return sorted(due, key=self._due.__getitem__)
 
     def _poll(self, seconds: float) -> list[tuple[int, list[RawRecord]]]:
         try:
@@ -100,7 +102,7 @@ class Keeper:
             self._waiting.pop(number, None)
             self._tries.pop(number, None)
             self._doubts.pop(number, None)
-            _report_lag(number, 0, 0.0)
+            reporting.lag(number, 0, 0.0)
 
     def _claim_due(self) -> None:
         due = [number for number, when in self._waiting.items() if when <= time.monotonic()]
@@ -194,20 +196,41 @@ class Keeper:
         self._doubts.setdefault(number, Doubt(error.first, error.last)).widen(error)
 
     def _save(self, numbers: list[int], leaving: bool = False) -> None:
-        saved = {}
+        saved: dict[int, int] = {}
         for number in numbers:
             partition = self._held[number]
             self._due[number] = time.monotonic() + self._bounds.checkpoint_seconds
             try:
-                written = partition.save(self._bounds.wanted(), self._keep(), leaving)
+                written = [partition.settle(), partition.save(self._bounds.wanted(), self._keep(), leaving)]
             except _WORLD as error:
                 self._drop(number, error)
             else:
-                self._tries.pop(number, None)
-                if written.read:
-                    saved[number] = partition.saved
-                self._believe(number, partition)
-                _report(number, written)
+                saved |= self._note(number, written)
+        self._mirror(saved)
+
+    def _settle(self) -> None:
+        """Note what was written aside meanwhile."""
+        saved: dict[int, int] = {}
+        for number in [number for number, one in self._held.items() if one.written]:
+            try:
+                written = self._held[number].settle()
+            except _WORLD as error:
+                self._drop(number, error)
+            else:
+                saved |= self._note(number, [written])
+        self._mirror(saved)
+
+    def _note(self, number: int, written: list[Pending]) -> dict[int, int]:
+        """Note what is in Postgres now; return how far, if it went on."""
+        partition = self._held[number]
+        if not partition.writing:
+            self._tries.pop(number, None)
+        self._believe(number, partition)
+        for one in written:
+            reporting.written(number, one)
+        return {number: partition.saved} if any(one.read for one in written) else {}
+
+    def _mirror(self, saved: dict[int, int]) -> None:
         if saved:
             self._source.mirror(saved)
 
@@ -260,7 +283,7 @@ class Keeper:
         for number, partition in self._held.items():
             waiting = max(ends.get(number, 0) - partition.saved, 0)
             age = max(time.time() - partition.saved_written / 1e6, 0.0)
-            _report_lag(number, waiting, age if waiting else 0.0)
+            reporting.lag(number, waiting, age if waiting else 0.0)
 
 
 def _after(records: list[RawRecord], next_offset: int) -> list[RawRecord]:
@@ -269,27 +292,3 @@ def _after(records: list[RawRecord], next_offset: int) -> list[RawRecord]:
         return records
     log.error("offsets ran back: the broker has lost records that were read", offset=records[0].place, next=next_offset)
     return [record for record in records if record.place >= next_offset]
-
-
-def _report_lag(number: int, records: int, seconds: float) -> None:
-    metrics.LAG.labels(str(number)).set(records)
-    metrics.LAG_SECONDS.labels(str(number)).set(seconds)
-
-
-def _report(number: int, written: Pending) -> None:
-    metrics.READ.inc(written.read)
-    metrics.SCORED.inc(written.scored)
-    metrics.UNREADABLE.inc(len(written.unreadable))
-    metrics.POISONED.inc(written.poisoned)
-    for verdict in written.verdicts:
-        metrics.VERDICTS.labels(verdict.standing).inc()
-        log.info(
-            "verdict",
-            client=verdict.client,
-            model=verdict.model,
-            standing=str(verdict.standing),
-            queries=verdict.queries,
-            score=round(verdict.score, 4),
-            shadow=verdict.shadow,
-            partition=number,
-        )

@@ -15,12 +15,12 @@ POISONED = Counter("gamekeeper_poisoned", "Predictions set aside because the det
 VERDICTS = Counter("gamekeeper_verdicts", "Verdicts written", ["standing"])
 STAGE_SECONDS = Histogram(
     "gamekeeper_stage_seconds",
-    "Time that detect spends in a stage, once a poll and model; fetch includes the wait for records",
+    "Time that detect spends in a stage, once a poll and model, or a checkpoint; fetch includes the wait for records",
     ["stage"],
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
-FETCH, DECODE, RESTORE, ASSESS, CHECKPOINT = (
-    STAGE_SECONDS.labels(stage) for stage in ("fetch", "decode", "restore", "assess", "checkpoint")
+FETCH, DECODE, RESTORE, ASSESS, PACK, CHECKPOINT = (
+    STAGE_SECONDS.labels(stage) for stage in ("fetch", "decode", "restore", "assess", "pack", "checkpoint")
 )
 RECOVERIES = Counter("gamekeeper_recoveries", "Partitions claimed again after a failure")
 LOST = Counter("gamekeeper_records_lost", "Records that retention removed before they were read")

@@ -1,11 +1,12 @@
 """One partition that is ours: its detector, and what it has reached since the last checkpoint.
 
 A step only adds to memory; `save` writes everything at once. Whatever fails in between, the whole object is
-dropped and made again from what Postgres holds: memory is never ahead of it for longer than one checkpoint.
+dropped and made again from what Postgres holds: memory is never ahead of it for longer than two checkpoints.
 """
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
@@ -41,6 +42,7 @@ class Terms:
     keep_marks: Callable[[Sequence[RawRecord], Collection[int]], list[Mark]] = lambda *_: []  # sealed; by default none
     policies: Callable[[str], Policy | None] = lambda _: None  # of a version; None: it is not known any more
     wanted: Callable[[], Policy | None] = lambda: None  # which policy should be in force; None: the one that is
+    aside: Executor | None = None  # writes what nothing waits for, while more is read; None: it is waited for
 
 
 @dataclass(slots=True)
@@ -72,6 +74,17 @@ class Pending:
         return bool(self.verdicts) or self.gap is not None or many
 
 
+@dataclass(frozen=True, slots=True)
+class Entrusted:
+    """What becomes true when a checkpoint is in Postgres."""
+
+    pending: Pending
+    next: int
+    written: int  # µs, the broker's time of the newest record
+    whole: bool
+    keep: int  # clients that stay in memory
+
+
 class Partition:
     """The detector of one claimed partition."""
 
@@ -86,6 +99,7 @@ class Partition:
         # checkpoints and predictions since then; a place without any snapshot gets one at once
         self._since = SNAPSHOT_CHECKPOINTS if claim.next is None else 0, 0
         self.pending = Pending()
+        self._aside: tuple[Future[None], Entrusted] | None = None
         self.in_force = dict(claim.populations)
         self._terms = terms
         populations = self._populations()
@@ -110,33 +124,81 @@ class Partition:
         self.next = records[-1].place + 1
         self._written = records[-1].broker_time or self._written
 
+    @property
+    def writing(self) -> bool:
+        """Tell whether a checkpoint is being written aside, or was and is not settled."""
+        return self._aside is not None
+
+    @property
+    def written(self) -> bool:
+        """Tell whether `settle` would not wait."""
+        return self._aside is not None and self._aside[0].done()
+
+    def settle(self) -> Pending:
+        """Wait for the checkpoint that is written aside, if there is one, and return what is in Postgres by it.
+
+        Raises as `save` does.
+        """
+        if self._aside is None:
+            return Pending()
+        (writing, made), self._aside = self._aside, None
+        writing.result()
+        return self._safe(made)
+
     def save(self, wanted: Mapping[str, str], keep: int, leaving: bool = False) -> Pending:
         """Write a checkpoint, if there is anything to write, and return what is now in Postgres.
 
         `wanted` names the population version of each model that should be in force: from here on it is, and so is the
         policy that is wanted. `keep` is how many clients stay in memory. Who is `leaving` hands everything over, so
-        that nothing need be derived again. Raises Fenced or SQLAlchemyError: then drop this.
+        that nothing need be derived again. Snapshots that are due by time alone are written aside, if there is
+        somebody to do it: nothing is in Postgres yet, and `settle` comes before the next `save`.
+        Raises Fenced or SQLAlchemyError: then drop this.
         """
         heard = self._hear()
         new = self.next >= self.claim.reached  # else verdicts of what was in force before are derived again
         adopted = {model: one for model, one in wanted.items() if new and self.in_force.get(model) != one}
         turned = self._turning() if new else None
         self._since = self._since[0] + 1, self._since[1] + self.pending.read
-        whole = bool(heard or adopted or turned) or self.pending.lasting or leaving or self._snapshots_due(keep)
+        urgent = bool(heard or adopted or turned) or self.pending.lasting or leaving
+        whole = urgent or self._snapshots_due(keep)
         behind = self.next != (self._whole if whole else self.saved)
         if not (self.pending.read or self.pending.gap or heard or adopted or turned or behind):
             return self.pending
-        arriving = [self._terms.population(version) for version in adopted.values()]
-        with metrics.CHECKPOINT.time():
+        with metrics.PACK.time():
             made = self._checkpoint(heard, tuple(adopted.values()), turned, whole)
-            checkpoint.save(self._terms.engine, self.claim, made)
-        written, self.pending = self.pending, Pending()
-        self.saved, self.saved_written = self.next, self._written
-        if whole:
-            self._let_go(arriving, keep)
+        entrusted = self._entrust(whole, keep)
+        if self._terms.aside is not None and whole and not (urgent or made.verdicts):
+            self._aside = self._terms.aside.submit(self._write, made), entrusted
+            return Pending()
+        arriving = [self._terms.population(version) for version in adopted.values()]
+        self._write(made)
+        for population in arriving:
+            self._adopt(population)
+        written = self._safe(entrusted)
         if turned is not None:
             self._turn(turned)
         return written
+
+    def _entrust(self, whole: bool, keep: int) -> Entrusted:
+        """Begin anew what the next checkpoint will hold; if this one fails, everything here is dropped."""
+        entrusted = Entrusted(self.pending, self.next, self._written, whole, keep)
+        self.pending = Pending()
+        if whole:
+            self._since = 0, 0
+            self.detector.saved()
+        return entrusted
+
+    def _write(self, made: Checkpoint) -> None:
+        with metrics.CHECKPOINT.time():
+            checkpoint.save(self._terms.engine, self.claim, made)
+
+    def _safe(self, made: Entrusted) -> Pending:
+        """Do what may be done now that it is in Postgres."""
+        self.saved, self.saved_written = made.next, made.written
+        if made.whole:
+            self._whole = made.next
+            self.detector.evict(made.keep)
+        return made.pending
 
     def _turning(self) -> Policy | None:
         """Return the policy to come into force, if another one is wanted than there is."""
@@ -154,14 +216,6 @@ class Partition:
         checkpoints, predictions = self._since
         often = checkpoints >= SNAPSHOT_CHECKPOINTS or predictions >= SNAPSHOT_QUERIES
         return often or self.detector.size > keep  # nobody leaves memory without a snapshot
-
-    def _let_go(self, arriving: Sequence[Population], keep: int) -> None:
-        """Do what may be done once everybody's snapshot is safe."""
-        self._whole, self._since = self.next, (0, 0)
-        self.detector.saved()
-        for population in arriving:
-            self._adopt(population)
-        self.detector.evict(keep)
 
     def _checkpoint(
         self, heard: Sequence[int], adopted: Sequence[str], turned: Policy | None, whole: bool

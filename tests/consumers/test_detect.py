@@ -259,7 +259,7 @@ def test_metrics_say_where_time_and_memory_go(road: Road) -> None:
         until(lambda: _metrics(port)["gamekeeper_clients"] == 2)
         until(lambda: _lags(_metrics(port)) == {0.0})  # it may have looked before the checkpoint
         told = _metrics(port)
-    for stage in ("fetch", "decode", "restore", "assess", "checkpoint"):
+    for stage in ("fetch", "decode", "restore", "assess", "pack", "checkpoint"):
         assert told[f'gamekeeper_stage_seconds_count{{stage="{stage}"}}'] > 0, stage
     assert 2 * 1_000 < told["gamekeeper_clients_bytes"] < 100 << 20
     assert _lags(told) == {0.0}

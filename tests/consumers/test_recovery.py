@@ -1,6 +1,8 @@
 """A partition that dies and is claimed again, at any points of its stream: what Postgres holds is as if it had not."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +14,7 @@ from sqlalchemy import Engine, text
 from consumers.partition import SNAPSHOT_CHECKPOINTS, Partition, Terms
 from consumers.store import checkpoint, populations
 from consumers.store.engine import connect
-from consumers.store.facts import Channels, Place
+from consumers.store.facts import Channels, Fenced, Place
 from detector.policy import Policy
 from detector.population import Population, dump
 from detector.wire import RawRecord
@@ -33,13 +35,14 @@ class Life:
     engine: Engine
     population: Population
     records: list[RawRecord]
+    aside: Executor | None = None
     partition: Partition = field(init=False)
     checkpoints: int = 0
     wholes: int = 0
 
     def claim(self) -> None:
         """Be the next owner: what the last one had in memory is gone."""
-        terms = Terms(self.engine, Policy(), Channels(), lambda _: self.population)
+        terms = Terms(self.engine, Policy(), Channels(), lambda _: self.population, aside=self.aside)
         claim = checkpoint.claim(self.engine, Place("group", "predictions", "life-1", 0))
         self.partition = Partition(terms, claim, claim.next or 0)
 
@@ -52,7 +55,8 @@ class Life:
     def save(self, keep: int = 1_000, leaving: bool = False) -> None:
         """Write a checkpoint; note whether snapshots went with it."""
         wanted = {self.population.model: self.population.version}
-        self.checkpoints += bool(self.partition.save(wanted, keep, leaving).read)
+        written = [self.partition.settle(), self.partition.save(wanted, keep, leaving)]
+        self.checkpoints += any(one.read for one in written)
         self.wholes += self.partition.saved == self.whole
 
     @property
@@ -141,6 +145,43 @@ def test_nobody_leaves_memory_without_a_snapshot(life: Life) -> None:
     assert_exact(life)
 
 
+def test_snapshots_are_written_while_more_is_read(life: Life) -> None:
+    """What nothing waits for is written aside; it counts once it is in Postgres, and later queries do not get lost."""
+    go_on = threading.Event()
+    with ThreadPoolExecutor(1) as life.aside:
+        life.claim()
+        life.aside.submit(go_on.wait, 30)  # it has something else to do first
+        for _ in range(SNAPSHOT_CHECKPOINTS):
+            life.take(4)
+            life.save()
+        assert life.partition.writing
+        assert not life.partition.written
+        life.take(10)
+        assert (life.partition.saved, life.whole) == (16, 0)
+        go_on.set()
+        assert life.partition.settle().read == 4
+        assert (life.partition.saved, life.whole) == (20, 20)
+        life.take(len(life.records))
+        life.save(leaving=True)
+    assert_exact(life)
+
+
+def test_who_writes_aside_can_fail(life: Life) -> None:
+    """A checkpoint that another owner overtook is found out at the latest before the next one."""
+    with ThreadPoolExecutor(1) as life.aside:
+        life.claim()
+        older = life.partition
+        for _ in range(SNAPSHOT_CHECKPOINTS - 1):
+            life.take(4)
+            life.save()
+        life.claim()
+        older.save({life.population.model: life.population.version}, 1_000)
+        assert older.writing
+        with pytest.raises(Fenced):
+            older.settle()
+    assert life.whole == 0
+
+
 STEPS = st.one_of(
     st.integers(1, 90).map(lambda count: ("take", count)),
     st.sampled_from([("save", 1_000), ("save", 2), ("die", 0), ("leave", 0)]),
@@ -148,19 +189,25 @@ STEPS = st.one_of(
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(STEPS, max_size=25))
+@given(data=st.data())
 def test_deaths_at_any_point(
-    steps: list[tuple[str, int]], postgres: str, migrated_template: str, plane: Population, raw: list[RawRecord]
+    data: st.DataObject, postgres: str, migrated_template: str, plane: Population, raw: list[RawRecord]
 ) -> None:
-    """Whatever is read, saved, forgotten and handed over in whatever order, the end is the same."""
+    """Whatever is read, saved, forgotten and handed over in whatever order, the end is the same.
+
+    Snapshots may be written aside meanwhile, also by an owner that is gone.
+    """
+    steps, aside = data.draw(st.lists(STEPS, max_size=25)), data.draw(st.booleans())
     name = database_name()
     administer(postgres, f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
-    for life in _living(database_url(postgres, name), plane, raw):
-        for what, how in steps:
-            _do(life, what, how)
-        life.take(len(raw))
-        life.save(leaving=True)
-        assert_exact(life)
+    with ThreadPoolExecutor(1) as writer:
+        for life in _living(database_url(postgres, name), plane, raw):
+            life.aside = writer if aside else None
+            for what, how in steps:
+                _do(life, what, how)
+            life.take(len(raw))
+            life.save(leaving=True)
+            assert_exact(life)
     administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
