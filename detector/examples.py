@@ -4,20 +4,20 @@ A hit is kept by name (number, time, label, id) with the names of its partners a
 are taken in stream order up to the query that closes a window, so a verdict shows what was known then and no later one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from detector import names
-from detector.compiled import lean, put
+from detector.compiled import lean, make_known, put
 from detector.evidence import Example, Reading
 from detector.names import NOBODY, NUMBER, WIDTH, Name, Names
 from detector.population import Population
 from detector.signals import SIGNALS, SPANS
-from detector.signals.base import NUMBERS, PARTNERS, Batch, Columns, Field, Flags, Hit, Ints, Trace
+from detector.signals.base import NUMBERS, PARTNERS, Batch, Columns, Field, Flags, Hit, Ints, Signal, Trace
 from detector.times import format_time
 
 _SECONDS: Final = len("2026-11-23T12:00:00")
@@ -29,93 +29,97 @@ FIELDS: Final = (
 )
 
 
-class Hits(NamedTuple):
-    """Hits of one signal or of several. [h]."""
+Rows: TypeAlias = npt.NDArray[np.float32]
 
+
+class Hits(NamedTuple):
+    """Hits of one signal, in stream order. [h]."""
+
+    signal: int  # its place in SIGNALS
     row: Ints  # of the batch
     slot: Ints
-    signal: Ints  # its place in SIGNALS
     names: Names  # [h, 1 + PARTNERS, 5]
     numbers: npt.NDArray[np.float32]  # [h, NUMBERS]
     strength: npt.NDArray[np.float32]
 
 
 class Waiting:
-    """The hits of a batch, in stream order, that wait to become their clients' examples."""
+    """The hits of a batch, signal by signal, that wait to become their clients' examples."""
 
-    def __init__(self, columns: Columns, hits: Hits) -> None:
+    def __init__(self, columns: Columns, parts: Sequence[Hits]) -> None:
         self._held = (columns["names"], columns["numbers"], columns["strength"])
-        self._hits = hits
-        self._next = 0
+        self._parts = parts
+        self._next = [0] * len(parts)
 
     def keep(self, row: int) -> None:
         """Take the hits of the queries up to and with `row` that have not been taken."""
-        stop = int(np.searchsorted(self._hits.row, row, side="right"))
-        _keep(self._held, self._hits, self._next, stop)
-        self._next = max(self._next, stop)
+        for at, part in enumerate(self._parts):
+            self._next[at] = _keep(self._held, part, self._next[at], row)
 
 
-def of_queries(batch: Batch, hit: Flags, population: Population) -> list[Hits]:
-    """Return the hits b1[n, E] of single queries."""
-    found: list[Hits] = []
-    spoken = np.asarray(hit.any(axis=0), np.bool_).tolist()
+class Told(NamedTuple):
+    """By whom the hits of queries, or of windows by their last queries, are told. [n]."""
+
+    row: Ints  # of the batch
+    slot: Ints
+    name: Names
+
+    def take(self, rows: Ints) -> "Told":
+        """Return the chosen rows."""
+        return Told(self.row[rows], self.slot[rows], self.name[rows])
+
+
+def of_queries(who: Told, hit: Flags, batch: Batch, population: Population) -> Iterator[Hits]:
+    """Yield the hits b1[n, E] of single queries, signal by signal."""
+    for at, signal, rows in _spoken(hit):
+        if signal.trace is not None:
+            yield _hits(at, who.take(rows), signal.trace(batch, population), rows)
+
+
+def of_windows(who: Told, closed: tuple[npt.NDArray[Any], Rows], population: Population) -> Iterator[Hits]:
+    """Yield the hits [m, E] of whole windows f4[m, R], signal by signal."""
+    hit, windows = closed
+    for at, signal, rows in _spoken(hit):
+        if signal.trace_windows is not None:
+            yield _hits(at, who.take(rows), signal.trace_windows(windows[rows], population))
+
+
+def _spoken(hit: npt.NDArray[Any]) -> Iterator[tuple[int, Signal, Ints]]:
+    """Yield the signals that speak, and in which rows."""
+    said = np.asarray(hit.any(axis=0), np.bool_).tolist()
     for at, signal in enumerate(SIGNALS):
-        span = slice(*SPANS[signal.name][1:])
-        if signal.trace is not None and any(spoken[span]):
-            rows = np.flatnonzero(hit[:, span].any(axis=1))
-            found.append(_hits(at, (rows, batch.slot[rows], batch.name[rows]), signal.trace(batch, population), rows))
-    return found
+        _, start, stop = SPANS[signal.name]
+        if any(said[start:stop]):
+            yield at, signal, np.flatnonzero(hit[:, start:stop].any(axis=1))
 
 
-def of_windows(
-    closing: tuple[Ints, Ints, Names], hits: npt.NDArray[Any], rows: npt.NDArray[np.float32], population: Population
-) -> list[Hits]:
-    """Return the hits [m, E] of whole windows f4[m, R]; `closing`: rows, slots and names of their last queries."""
-    found: list[Hits] = []
-    spoken = np.asarray(hits.any(axis=0), np.bool_).tolist()
-    for at, signal in enumerate(SIGNALS):
-        span = slice(*SPANS[signal.name][1:])
-        if signal.trace_windows is not None and any(spoken[span]):
-            windows = np.flatnonzero(hits[:, span].any(axis=1))
-            at_all = np.arange(len(windows))
-            who = (closing[0][windows], closing[1][windows], closing[2][windows])
-            found.append(_hits(at, who, signal.trace_windows(rows[windows], population), at_all))
-    return found
-
-
-def joined(parts: Sequence[Hits]) -> Hits:
-    """Return the parts in stream order."""
-    whole = [_NONE, *parts]
-    order = np.argsort(np.concatenate([part.row for part in whole]), kind="stable")
-    return Hits(*(np.concatenate(columns)[order] for columns in zip(*whole, strict=True)))
-
-
-def _hits(signal: int, who: tuple[Ints, Ints, Names], trace: Trace, rows: Ints) -> Hits:
-    called, numbers = names.blank(len(rows), 1 + PARTNERS), np.zeros((len(rows), NUMBERS), np.float32)
-    called[:, 0] = who[2]
+def _hits(signal: int, who: Told, trace: Trace, rows: Ints | slice = slice(None)) -> Hits:
+    """Return the hits of `who`, told by the rows of a trace."""
+    called, numbers = names.blank(len(who.row), 1 + PARTNERS), np.zeros((len(who.row), NUMBERS), np.float32)
+    called[:, 0] = who.name
     for at, partner in enumerate(trace.partners):
         called[:, 1 + at] = partner[rows]
     for at, number in enumerate(trace.numbers):
         numbers[:, at] = number[rows]
-    strength = np.nan_to_num(np.asarray(trace.strength, np.float32)[rows])
-    return Hits(who[0], who[1], np.full(len(rows), signal), called, numbers, strength)
-
-
-_NOWHERE: Final = np.zeros(0, np.int64)
-_NONE: Final = _hits(0, (_NOWHERE, _NOWHERE, names.blank(0)), Trace(_NOWHERE), _NOWHERE)
+    strength = trace.strength[rows].astype(np.float32)
+    make_known(strength)
+    return Hits(signal, who.row, who.slot, called, numbers, strength)
 
 
 @lean
-def _keep(held: Any, hits: Any, start: int, stop: int) -> None:
-    kept, numbers, strength = held
-    for at in range(start, stop):
-        slot, signal = hits.slot[at], hits.signal[at]
+def _keep(held: Any, hits: Hits, start: int, row: int) -> int:
+    """Take hits from `start` on, up to and with those of `row`; return the next one."""
+    (kept, numbers, strength), signal, at = held, hits.signal, start
+    while at < hits.row.shape[0] and hits.row[at] <= row:
+        slot = hits.slot[at]
         place = _weakest(kept[slot, signal], strength[slot, signal])
         if kept[slot, signal, place, 0, NUMBER] == NOBODY or hits.strength[at] > strength[slot, signal, place]:
             for name in range(hits.names.shape[1]):
                 put(kept[slot, signal, place, name], hits.names[at, name])
             put(numbers[slot, signal, place], hits.numbers[at])
             strength[slot, signal, place] = hits.strength[at]
+        at += 1
+    return at
 
 
 @lean

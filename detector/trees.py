@@ -14,10 +14,9 @@ import numpy.typing as npt
 from numba.cpython.unsafe.numbers import trailing_zeros
 
 from detector import geometry
-from detector.compiled import compiled
+from detector.compiled import compiled, make_known
 from detector.population import BadPopulation, Population
 
-LARGEST: Final = np.finfo(np.float32).max
 LEAVES_MAX: Final = 32  # of a tree: bits of a mask
 _lowest_bit: Final[Any] = trailing_zeros  # one instruction; numba hands it its context
 ROWS: Final = 64  # rows that answer a question together
@@ -92,16 +91,8 @@ def rows(ux: Any, scalars: Any, u: Any) -> npt.NDArray[np.float32]:
     """Return what trees are asked of each input, f4[n, P + s + U]; unknown numbers are 0."""
     parts = (ux, *(scalar[:, None] for scalar in scalars), u)
     out = np.concatenate(parts, axis=1, dtype=np.float32)
-    _make_known(out.reshape(-1))
+    make_known(out.reshape(-1))
     return out
-
-
-@compiled
-def _make_known(values: Any) -> None:
-    """Put 0 for NaN and the largest float for an infinity, as numpy.nan_to_num does at ten times the cost."""
-    for at in range(values.shape[0]):
-        value = min(max(values[at], -LARGEST), LARGEST)
-        values[at] = np.float32(0) if np.isnan(values[at]) else value
 
 
 def answer(trees: Questions, asked: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -124,7 +124,7 @@ def test_the_strongest_stay(hits: list[tuple[int, int]], stops: list[int]) -> No
     """Of (client, strength) in any parts the strongest stay, of equals the earliest: a plain sort says the same."""
     table = Table(16)
     slots = [table.slot("one"), table.slot("other")]
-    waiting = examples.Waiting(table.columns["examples"], _hits(hits))
+    waiting = examples.Waiting(table.columns["examples"], [_hits(hits)])
     for stop in [*sorted(stops), len(hits)]:
         waiting.keep(stop)
 
@@ -139,9 +139,9 @@ def _hits(hits: list[tuple[int, int]]) -> examples.Hits:
     called = names.blank(count, 3)
     called[:, 0, names.NUMBER] = 1 + np.arange(count)
     return examples.Hits(
+        signal=LINE,
         row=np.arange(count),
         slot=np.array([client for client, _ in hits], np.int64),
-        signal=np.full(count, LINE),
         names=called,
         numbers=np.zeros((count, 2), np.float32),
         strength=np.array([strength for _, strength in hits], np.float32),
