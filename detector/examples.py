@@ -6,7 +6,7 @@ are taken in stream order up to the query that closes a window, so a verdict sho
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from detector.evidence import Example, Reading
 from detector.names import NOBODY, NUMBER, WIDTH, Name, Names
 from detector.population import Population
 from detector.signals import SIGNALS, SPANS
-from detector.signals.base import NUMBERS, PARTNERS, Batch, Columns, Field, Flags, Hit, Ints, Signal, Trace
+from detector.signals.base import NUMBERS, PARTNERS, Batch, Columns, Field, Flags, Hit, Ints, Trace
 from detector.times import format_time
 
 _SECONDS: Final = len("2026-11-23T12:00:00")
@@ -29,97 +29,114 @@ FIELDS: Final = (
 )
 
 
-Rows: TypeAlias = npt.NDArray[np.float32]
-
-
-class Hits(NamedTuple):
-    """Hits of one signal, in stream order. [h]."""
-
-    signal: int  # its place in SIGNALS
-    row: Ints  # of the batch
-    slot: Ints
-    names: Names  # [h, 1 + PARTNERS, 5]
-    numbers: npt.NDArray[np.float32]  # [h, NUMBERS]
-    strength: npt.NDArray[np.float32]
-
-
-class Waiting:
-    """The hits of a batch, signal by signal, that wait to become their clients' examples."""
-
-    def __init__(self, columns: Columns, parts: Sequence[Hits]) -> None:
-        self._held = (columns["names"], columns["numbers"], columns["strength"])
-        self._parts = parts
-        self._next = [0] * len(parts)
-
-    def keep(self, row: int) -> None:
-        """Take the hits of the queries up to and with `row` that have not been taken."""
-        for at, part in enumerate(self._parts):
-            self._next[at] = _keep(self._held, part, self._next[at], row)
-
-
 class Told(NamedTuple):
-    """By whom the hits of queries, or of windows by their last queries, are told. [n]."""
+    """Queries, or the last ones of windows, that may tell hits. [n]."""
 
     row: Ints  # of the batch
     slot: Ints
     name: Names
 
-    def take(self, rows: Ints) -> "Told":
-        """Return the chosen rows."""
-        return Told(self.row[rows], self.slot[rows], self.name[rows])
+
+class Hits(NamedTuple):
+    """Hits of all signals: signal by signal, each one's in stream order. [h]."""
+
+    begin: Ints  # [S + 1] where those of each signal in SIGNALS begin
+    row: Ints  # of `Told`
+    partners: Names  # [h, PARTNERS, 5]
+    numbers: npt.NDArray[np.float32]  # [h, NUMBERS]
+    strength: npt.NDArray[np.float32]
+
+    def parts(self) -> Iterator[slice]:
+        """Yield which hits are whose signal's."""
+        begin = self.begin.tolist()
+        return map(slice, begin, begin[1:])
+
+    def tell(self, some: slice, trace: Trace, rows: Ints | slice) -> None:
+        """Write how some hits are told by these rows of a trace."""
+        self.strength[some] = trace.strength[rows]
+        for at, partner in enumerate(trace.partners):
+            self.partners[some, at] = partner[rows]
+        for at, number in enumerate(trace.numbers):
+            self.numbers[some, at] = number[rows]
 
 
-def of_queries(who: Told, hit: Flags, batch: Batch, population: Population) -> Iterator[Hits]:
-    """Yield the hits b1[n, E] of single queries, signal by signal."""
-    for at, signal, rows in _spoken(hit):
-        if signal.trace is not None:
-            yield _hits(at, who.take(rows), signal.trace(batch, population), rows)
+class Waiting:
+    """The hits of a batch that wait to become their clients' examples."""
+
+    def __init__(self, columns: Columns, parts: Sequence[tuple[Told, Hits]]) -> None:
+        self._held = (columns["names"], columns["numbers"], columns["strength"])
+        self._parts = [(told, hits, hits.begin[:-1].copy()) for told, hits in parts]
+
+    def keep(self, row: int) -> None:
+        """Take the hits of the queries up to and with `row` that have not been taken."""
+        for part in self._parts:
+            _keep(self._held, part, row)
 
 
-def of_windows(who: Told, closed: tuple[npt.NDArray[Any], Rows], population: Population) -> Iterator[Hits]:
-    """Yield the hits [m, E] of whole windows f4[m, R], signal by signal."""
-    hit, windows = closed
-    for at, signal, rows in _spoken(hit):
-        if signal.trace_windows is not None:
-            yield _hits(at, who.take(rows), signal.trace_windows(windows[rows], population))
+def of_queries(hit: Flags, batch: Batch, population: Population) -> Hits:
+    """Return the hits b1[n, E] of single queries."""
+    found = _spoken(hit, _SPANS)
+    for some, signal in zip(found.parts(), SIGNALS, strict=True):
+        if signal.trace is not None and some.start < some.stop:
+            found.tell(some, signal.trace(batch, population), found.row[some])
+    make_known(found.strength)
+    return found
 
 
-def _spoken(hit: npt.NDArray[Any]) -> Iterator[tuple[int, Signal, Ints]]:
-    """Yield the signals that speak, and in which rows."""
-    said = np.asarray(hit.any(axis=0), np.bool_).tolist()
-    for at, signal in enumerate(SIGNALS):
-        _, start, stop = SPANS[signal.name]
-        if any(said[start:stop]):
-            yield at, signal, np.flatnonzero(hit[:, start:stop].any(axis=1))
+def of_windows(hit: npt.NDArray[Any], windows: npt.NDArray[np.float32], population: Population) -> Hits:
+    """Return the hits [m, E] of whole windows f4[m, R]."""
+    found = _spoken(hit, _WINDOW_SPANS)
+    for some, signal in zip(found.parts(), SIGNALS, strict=True):
+        if signal.trace_windows is not None and some.start < some.stop:
+            found.tell(some, signal.trace_windows(windows[found.row[some]], population), slice(None))
+    make_known(found.strength)
+    return found
 
 
-def _hits(signal: int, who: Told, trace: Trace, rows: Ints | slice = slice(None)) -> Hits:
-    """Return the hits of `who`, told by the rows of a trace."""
-    called, numbers = names.blank(len(who.row), 1 + PARTNERS), np.zeros((len(who.row), NUMBERS), np.float32)
-    called[:, 0] = who.name
-    for at, partner in enumerate(trace.partners):
-        called[:, 1 + at] = partner[rows]
-    for at, number in enumerate(trace.numbers):
-        numbers[:, at] = number[rows]
-    strength = trace.strength[rows].astype(np.float32)
-    make_known(strength)
-    return Hits(signal, who.row, who.slot, called, numbers, strength)
+_SPANS: Final = np.array([SPANS[signal.name][1:] if signal.trace else (0, 0) for signal in SIGNALS])
+_WINDOW_SPANS: Final = np.array([SPANS[signal.name][1:] if signal.trace_windows else (0, 0) for signal in SIGNALS])
+
+
+def _spoken(hit: npt.NDArray[Any], spans: Ints) -> Hits:
+    """Return who hit any event of each signal, of which the first and the one after its last are given."""
+    begin, row = np.zeros(len(spans) + 1, np.int64), np.empty(len(spans) * len(hit), np.int64)
+    count = _gather(hit, spans, begin, row)
+    numbers, partners = np.zeros((count, NUMBERS), np.float32), names.blank(count, PARTNERS)
+    return Hits(begin, row[:count], partners, numbers, np.empty(count, np.float32))
 
 
 @lean
-def _keep(held: Any, hits: Hits, start: int, row: int) -> int:
-    """Take hits from `start` on, up to and with those of `row`; return the next one."""
-    (kept, numbers, strength), signal, at = held, hits.signal, start
-    while at < hits.row.shape[0] and hits.row[at] <= row:
-        slot = hits.slot[at]
-        place = _weakest(kept[slot, signal], strength[slot, signal])
-        if kept[slot, signal, place, 0, NUMBER] == NOBODY or hits.strength[at] > strength[slot, signal, place]:
-            for name in range(hits.names.shape[1]):
-                put(kept[slot, signal, place, name], hits.names[at, name])
-            put(numbers[slot, signal, place], hits.numbers[at])
-            strength[slot, signal, place] = hits.strength[at]
-        at += 1
-    return at
+def _gather(hit: Any, spans: Any, begin: Any, found: Any) -> int:
+    count = 0
+    for signal in range(spans.shape[0]):
+        start, stop = spans[signal]
+        for row in range(hit.shape[0] if stop > start else 0):
+            spoke = False
+            for event in range(start, stop):
+                spoke = spoke or hit[row, event] > 0
+            found[count] = row
+            count += spoke
+        begin[signal + 1] = count
+    return count
+
+
+@lean
+def _keep(held: Any, part: Any, until: int) -> None:
+    """Take each signal's hits from its next one on, up to and with those of the query `until`."""
+    (kept, numbers, strength), (told, hits, following) = held, part
+    for signal in range(following.shape[0]):
+        while following[signal] < hits.begin[signal + 1] and told.row[hits.row[following[signal]]] <= until:
+            at = following[signal]
+            row = hits.row[at]
+            slot = told.slot[row]
+            place = _weakest(kept[slot, signal], strength[slot, signal])
+            if kept[slot, signal, place, 0, NUMBER] == NOBODY or hits.strength[at] > strength[slot, signal, place]:
+                put(kept[slot, signal, place, 0], told.name[row])
+                for partner in range(hits.partners.shape[1]):
+                    put(kept[slot, signal, place, 1 + partner], hits.partners[at, partner])
+                put(numbers[slot, signal, place], hits.numbers[at])
+                strength[slot, signal, place] = hits.strength[at]
+            following[signal] += 1
 
 
 @lean

@@ -50,6 +50,7 @@ class _Found(NamedTuple):
     rows: npt.NDArray[np.int64]  # [n] of all queries
     batch: Batch
     hit: Flags  # [n, E]
+    closing: npt.NDArray[np.int64]  # [m] rows of `batch` that close windows
 
 
 class Watch:
@@ -101,15 +102,15 @@ class Watch:
         cut = self._cut(batch, (hit, trial), closings)
         row, learnt = rows[cut.row], leakage.figures(self.population, self._points, known)
         closed = Closed(cut.slot, cut.window, row, counted[row], cut.hits, cut.trials, cut.rows, learnt)
-        return judge(self.population, closed), _Found(self.population, rows, batch, hit)
+        return judge(self.population, closed), _Found(self.population, rows, batch, hit, cut.row)
 
     def _waiting(self, closed: Closed, found: _Found) -> Waiting:
         """Return the hits of queries and of windows, by rows of all queries."""
-        asked = Told(found.rows, found.batch.slot, found.batch.name)
-        parts = [*examples.of_queries(asked, found.hit, found.batch, found.population)]
+        row, slot, name = found.rows, found.batch.slot, found.batch.name
+        parts = [(Told(row, slot, name), examples.of_queries(found.hit, found.batch, found.population))]
         if len(closed):
-            last = asked.take(np.searchsorted(found.rows, closed.row))
-            parts += examples.of_windows(last, (closed.hits, closed.rows), found.population)
+            last = Told(closed.row, closed.slot, name[found.closing])
+            parts.append((last, examples.of_windows(closed.hits, closed.rows, found.population)))
         return Waiting(self.table.columns["examples"], parts)
 
     def _hear(self, queries: Queries, slot: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Flags]:
