@@ -5,13 +5,15 @@ written, so a row has the same bits whatever batch it comes in (the rule of puri
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
+LARGEST: Final = np.finfo(np.float32).max
+Order: TypeAlias = npt.NDArray[np.intp]
 
 
 def compiled(loop: Loop) -> Loop:
@@ -36,12 +38,12 @@ def inlined(loop: Loop) -> Loop:
     return cast("Loop", njit(inline="always", error_model="numpy")(loop))
 
 
-def by_client(slot: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
+def by_client(slot: npt.NDArray[np.int64]) -> Order:
     """Return the rows client by client, each client's in stream order.
 
     A fold that looks at no other client may take them so: a client's memory then stays in the processor's cache.
     """
-    return np.argsort(slot, kind="stable")
+    return slot.argsort(kind="stable")
 
 
 @inlined
@@ -49,6 +51,14 @@ def put(to: Any, values: Any) -> None:
     """Copy values [k] to where others are; an assignment would make room for a copy in between."""
     for at in range(to.shape[0]):
         to[at] = values[at]
+
+
+@lean
+def make_known(values: Any) -> None:
+    """Put 0 for NaN and the largest float for an infinity, as numpy.nan_to_num does at ten times the cost."""
+    for at in range(values.shape[0]):
+        value = min(max(values[at], -LARGEST), LARGEST)
+        values[at] = np.float32(0) if np.isnan(values[at]) else value
 
 
 @lean

@@ -4,7 +4,7 @@ A hit is kept by name (number, time, label, id) with the names of its partners a
 are taken in stream order up to the query that closes a window, so a verdict shows what was known then and no later one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector import names
-from detector.compiled import lean, put
+from detector.compiled import lean, make_known, put
 from detector.evidence import Example, Reading
 from detector.names import NOBODY, NUMBER, WIDTH, Name, Names
 from detector.population import Population
@@ -29,93 +29,114 @@ FIELDS: Final = (
 )
 
 
-class Hits(NamedTuple):
-    """Hits of one signal or of several. [h]."""
+class Told(NamedTuple):
+    """Queries, or the last ones of windows, that may tell hits. [n]."""
 
     row: Ints  # of the batch
     slot: Ints
-    signal: Ints  # its place in SIGNALS
-    names: Names  # [h, 1 + PARTNERS, 5]
+    name: Names
+
+
+class Hits(NamedTuple):
+    """Hits of all signals: signal by signal, each one's in stream order. [h]."""
+
+    begin: Ints  # [S + 1] where those of each signal in SIGNALS begin
+    row: Ints  # of `Told`
+    partners: Names  # [h, PARTNERS, 5]
     numbers: npt.NDArray[np.float32]  # [h, NUMBERS]
     strength: npt.NDArray[np.float32]
 
+    def parts(self) -> Iterator[slice]:
+        """Yield which hits are whose signal's."""
+        begin = self.begin.tolist()
+        return map(slice, begin, begin[1:])
+
+    def tell(self, some: slice, trace: Trace, rows: Ints | slice) -> None:
+        """Write how some hits are told by these rows of a trace."""
+        self.strength[some] = trace.strength[rows]
+        for at, partner in enumerate(trace.partners):
+            self.partners[some, at] = partner[rows]
+        for at, number in enumerate(trace.numbers):
+            self.numbers[some, at] = number[rows]
+
 
 class Waiting:
-    """The hits of a batch, in stream order, that wait to become their clients' examples."""
+    """The hits of a batch that wait to become their clients' examples."""
 
-    def __init__(self, columns: Columns, hits: Hits) -> None:
+    def __init__(self, columns: Columns, parts: Sequence[tuple[Told, Hits]]) -> None:
         self._held = (columns["names"], columns["numbers"], columns["strength"])
-        self._hits = hits
-        self._next = 0
+        self._parts = [(told, hits, hits.begin[:-1].copy()) for told, hits in parts]
 
     def keep(self, row: int) -> None:
         """Take the hits of the queries up to and with `row` that have not been taken."""
-        stop = int(np.searchsorted(self._hits.row, row, side="right"))
-        _keep(self._held, self._hits, self._next, stop)
-        self._next = max(self._next, stop)
+        for part in self._parts:
+            _keep(self._held, part, row)
 
 
-def of_queries(batch: Batch, hit: Flags, population: Population) -> list[Hits]:
+def of_queries(hit: Flags, batch: Batch, population: Population) -> Hits:
     """Return the hits b1[n, E] of single queries."""
-    found: list[Hits] = []
-    spoken = np.asarray(hit.any(axis=0), np.bool_).tolist()
-    for at, signal in enumerate(SIGNALS):
-        span = slice(*SPANS[signal.name][1:])
-        if signal.trace is not None and any(spoken[span]):
-            rows = np.flatnonzero(hit[:, span].any(axis=1))
-            found.append(_hits(at, (rows, batch.slot[rows], batch.name[rows]), signal.trace(batch, population), rows))
+    found = _spoken(hit, _SPANS)
+    for some, signal in zip(found.parts(), SIGNALS, strict=True):
+        if signal.trace is not None and some.start < some.stop:
+            found.tell(some, signal.trace(batch, population), found.row[some])
+    make_known(found.strength)
     return found
 
 
-def of_windows(
-    closing: tuple[Ints, Ints, Names], hits: npt.NDArray[Any], rows: npt.NDArray[np.float32], population: Population
-) -> list[Hits]:
-    """Return the hits [m, E] of whole windows f4[m, R]; `closing`: rows, slots and names of their last queries."""
-    found: list[Hits] = []
-    spoken = np.asarray(hits.any(axis=0), np.bool_).tolist()
-    for at, signal in enumerate(SIGNALS):
-        span = slice(*SPANS[signal.name][1:])
-        if signal.trace_windows is not None and any(spoken[span]):
-            windows = np.flatnonzero(hits[:, span].any(axis=1))
-            at_all = np.arange(len(windows))
-            who = (closing[0][windows], closing[1][windows], closing[2][windows])
-            found.append(_hits(at, who, signal.trace_windows(rows[windows], population), at_all))
+def of_windows(hit: npt.NDArray[Any], windows: npt.NDArray[np.float32], population: Population) -> Hits:
+    """Return the hits [m, E] of whole windows f4[m, R]."""
+    found = _spoken(hit, _WINDOW_SPANS)
+    for some, signal in zip(found.parts(), SIGNALS, strict=True):
+        if signal.trace_windows is not None and some.start < some.stop:
+            found.tell(some, signal.trace_windows(windows[found.row[some]], population), slice(None))
+    make_known(found.strength)
     return found
 
 
-def joined(parts: Sequence[Hits]) -> Hits:
-    """Return the parts in stream order."""
-    whole = [_NONE, *parts]
-    order = np.argsort(np.concatenate([part.row for part in whole]), kind="stable")
-    return Hits(*(np.concatenate(columns)[order] for columns in zip(*whole, strict=True)))
+_SPANS: Final = np.array([SPANS[signal.name][1:] if signal.trace else (0, 0) for signal in SIGNALS])
+_WINDOW_SPANS: Final = np.array([SPANS[signal.name][1:] if signal.trace_windows else (0, 0) for signal in SIGNALS])
 
 
-def _hits(signal: int, who: tuple[Ints, Ints, Names], trace: Trace, rows: Ints) -> Hits:
-    called, numbers = names.blank(len(rows), 1 + PARTNERS), np.zeros((len(rows), NUMBERS), np.float32)
-    called[:, 0] = who[2]
-    for at, partner in enumerate(trace.partners):
-        called[:, 1 + at] = partner[rows]
-    for at, number in enumerate(trace.numbers):
-        numbers[:, at] = number[rows]
-    strength = np.nan_to_num(np.asarray(trace.strength, np.float32)[rows])
-    return Hits(who[0], who[1], np.full(len(rows), signal), called, numbers, strength)
-
-
-_NOWHERE: Final = np.zeros(0, np.int64)
-_NONE: Final = _hits(0, (_NOWHERE, _NOWHERE, names.blank(0)), Trace(_NOWHERE), _NOWHERE)
+def _spoken(hit: npt.NDArray[Any], spans: Ints) -> Hits:
+    """Return who hit any event of each signal, of which the first and the one after its last are given."""
+    begin, row = np.zeros(len(spans) + 1, np.int64), np.empty(len(spans) * len(hit), np.int64)
+    count = _gather(hit, spans, begin, row)
+    numbers, partners = np.zeros((count, NUMBERS), np.float32), names.blank(count, PARTNERS)
+    return Hits(begin, row[:count], partners, numbers, np.empty(count, np.float32))
 
 
 @lean
-def _keep(held: Any, hits: Any, start: int, stop: int) -> None:
-    kept, numbers, strength = held
-    for at in range(start, stop):
-        slot, signal = hits.slot[at], hits.signal[at]
-        place = _weakest(kept[slot, signal], strength[slot, signal])
-        if kept[slot, signal, place, 0, NUMBER] == NOBODY or hits.strength[at] > strength[slot, signal, place]:
-            for name in range(hits.names.shape[1]):
-                put(kept[slot, signal, place, name], hits.names[at, name])
-            put(numbers[slot, signal, place], hits.numbers[at])
-            strength[slot, signal, place] = hits.strength[at]
+def _gather(hit: Any, spans: Any, begin: Any, found: Any) -> int:
+    count = 0
+    for signal in range(spans.shape[0]):
+        start, stop = spans[signal]
+        for row in range(hit.shape[0] if stop > start else 0):
+            spoke = False
+            for event in range(start, stop):
+                spoke = spoke or hit[row, event] > 0
+            found[count] = row
+            count += spoke
+        begin[signal + 1] = count
+    return count
+
+
+@lean
+def _keep(held: Any, part: Any, until: int) -> None:
+    """Take each signal's hits from its next one on, up to and with those of the query `until`."""
+    (kept, numbers, strength), (told, hits, following) = held, part
+    for signal in range(following.shape[0]):
+        while following[signal] < hits.begin[signal + 1] and told.row[hits.row[following[signal]]] <= until:
+            at = following[signal]
+            row = hits.row[at]
+            slot = told.slot[row]
+            place = _weakest(kept[slot, signal], strength[slot, signal])
+            if kept[slot, signal, place, 0, NUMBER] == NOBODY or hits.strength[at] > strength[slot, signal, place]:
+                put(kept[slot, signal, place, 0], told.name[row])
+                for partner in range(hits.partners.shape[1]):
+                    put(kept[slot, signal, place, 1 + partner], hits.partners[at, partner])
+                put(numbers[slot, signal, place], hits.numbers[at])
+                strength[slot, signal, place] = hits.strength[at]
+            following[signal] += 1
 
 
 @lean

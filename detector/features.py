@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detector import feature_loops, geometry, trees
+from detector import geometry, sight, trees
 from detector.geometry import Floats, Layout
 from detector.once import once
 from detector.population import BadPopulation, Population
+from detector.sight import Optics
 
-CONTRAST_FLOOR = np.float32(0.02)  # of an image of range 1: keeps a flat image's texture finite
-CONTRAST_RANGE = (0.25, 1.0)  # how far a low contrast shrinks every radius
 BLOCK = 1 << 18  # numbers looked at together: a megabyte, which the loops find in the cache one after the other
 ROWS = (32, 2_048)  # fewer rows cost more in calls than they gain
 
@@ -60,34 +59,32 @@ class Lens:
     """One population's geometry, laid out for the loops. Raises BadPopulation when it does not fit its shape."""
 
     def __init__(self, population: Population) -> None:
+        size, model = math.prod(population.shape), population.model
         self.layout: Layout = geometry.layout(population.shape)
-        size, model = self.layout.size, population.model
-        self.offset = _filled(population, "offset", size)
-        self.scale = _filled(population, "scale", size)
-        self.projection = geometry.projection(model, size)
-        self.coords = geometry.array(population, "coords", np.int32)
-        self.coord_scale = geometry.array(population, "coord_scale", np.float32)
-        self.levels = geometry.array(population, "levels", np.float32)
-        self.levels_start = geometry.array(population, "levels_start", np.int32, np.zeros(size + 1))
-        self.bucket, self.sign = _coarse_columns(self.layout, model)
-        self._learnt(population)
-
-    def _learnt(self, population: Population) -> None:
-        """Read what only a fitted population has; absent arrays are empty."""
-        self.pca_mean = geometry.array(population, "pca_mean", np.float32)
-        self.pca = geometry.array(population, "pca", np.float32)
-        self.cells_t = geometry.array(population, "cells", np.float32).T.copy()
-        self.labels = geometry.array(population, "labels", np.int64)
-        self.net_in, self.net_out = (geometry.array(population, name, np.float32) for name in ("net_in", "net_out"))
-        self.net_in_bias = geometry.array(population, "net_in_bias", np.float32)
-        self.net_out_bias = geometry.array(population, "net_out_bias", np.float32)
-        self.con = geometry.number(population, "con")
-        self.trees = trees.of(population)
-
-    @property
-    def axes(self) -> int:
-        """Principal axes learnt; 0 where the population has none yet."""
-        return int(self.pca.shape[-1]) if self.pca.size else 0
+        bucket, sign = _coarse_columns(self.layout, model)
+        self.optics = Optics(
+            offset=_filled(population, "offset", size),
+            scale=_filled(population, "scale", size),
+            projection=geometry.projection(model, size),
+            coords=geometry.array(population, "coords", np.int32),
+            coord_scale=geometry.array(population, "coord_scale", np.float32),
+            levels=geometry.array(population, "levels", np.float32),
+            levels_start=geometry.array(population, "levels_start", np.int32, np.zeros(size + 1)),
+            bucket=bucket,
+            sign=sign,
+            **{
+                name: geometry.array(population, name, np.float32)
+                for name in ("pca_mean", "net_in_bias", "net_out_bias")
+            },
+            **{name: _matrix(population, name) for name in ("pca", "net_in", "net_out")},
+            cells_t=_matrix(population, "cells").T.copy(),
+            labels=geometry.array(population, "labels", np.int64),
+            trees=trees.of(population),
+            con=geometry.number(population, "con"),
+            coarse=self.layout.coarse,
+            image=self.layout.image,
+            sizes=(self.layout.height, self.layout.width, self.layout.channels, self.layout.channels_first),
+        )
 
 
 @once
@@ -102,14 +99,13 @@ def views(population: Population, inputs: Floats) -> Views:
     glass = lens(population)
     if glass is None:
         raise ValueError(f"features: inputs of shape {population.shape} can't be looked at")
-    return _views(glass, _plain(inputs))
+    return Views(*sight.views(glass.optics, _plain(inputs)))
 
 
 def reduce(u: Floats, mean: Floats, axes: Floats) -> tuple[Floats, Floats]:
     """Return the coordinates ux f4[n, P] on the principal axes f4[U, P] and the residual f4[n]."""
-    centred = _plain(u - mean)
-    ux = feature_loops.projected(centred, _plain(axes))
-    return ux, feature_loops.rest(centred, ux)
+    ux, res = sight.reduced(_plain(u), _plain(mean), _plain(axes))
+    return ux, res
 
 
 def extract(population: Population, inputs: Floats, label: npt.NDArray[np.int64]) -> Features:
@@ -129,61 +125,17 @@ def look(glass: Lens, inputs: Floats, label: npt.NDArray[np.int64]) -> Features:
 
 
 def _look(glass: Lens, inputs: Floats, label: npt.NDArray[np.int64]) -> Features:
-    seen = _views(glass, inputs)
-    sc = np.ones(len(inputs), np.float32)
-    if glass.con > 0:
-        sc = np.clip(seen.con / np.float32(glass.con), *CONTRAST_RANGE).astype(np.float32)
-    c = np.zeros((len(inputs), geometry.COORDS), np.int16)
-    c[:, : seen.c.shape[1]] = seen.c
-    if glass.axes == 0:
-        unknown = np.full(len(inputs), np.nan, np.float32)
-        nowhere = np.full(len(inputs), -1, np.int32)
-        ux = np.zeros((len(inputs), 1), np.float32)
-        return Features(seen.z, c, ux, sc, seen.tex, nowhere, unknown, unknown, unknown, unknown)
-    ux, res = reduce(seen.u, glass.pca_mean, glass.pca)
-    cell, dc = _nearest(glass, ux)
-    foreign = np.full(len(inputs), np.nan, np.float32)
-    if glass.trees is not None:
-        foreign = trees.answer(glass.trees, trees.rows(ux, (res, dc, seen.con, seen.tex), seen.u))
-    return Features(seen.z, c, ux, sc, seen.tex, cell, dc, res, doubt(glass, seen.u, label), foreign)
+    return Features(*sight.look(glass.optics, inputs, np.require(label, np.int64, ["C", "W"])))
 
 
 def asked_of_trees(glass: Lens, inputs: Floats) -> Floats:
     """Return the rows f4[n, C] that the trees are asked of inputs f4[n, D]; they need not have grown yet."""
-    seen = _views(glass, _plain(inputs))
-    ux, res = reduce(seen.u, glass.pca_mean, glass.pca)
-    return trees.rows(ux, (res, _nearest(glass, ux)[1], seen.con, seen.tex), seen.u)
-
-
-def _views(glass: Lens, inputs: Floats) -> Views:
-    within = feature_loops.scaled(inputs, glass.offset, glass.scale)
-    z = feature_loops.projected(within, glass.projection)
-    c = feature_loops.chosen(inputs, glass.coords, glass.offset, glass.coord_scale)
-    if not glass.layout.image:
-        u = feature_loops.folded(within, glass.bucket, glass.sign, glass.layout.coarse)
-        tex = feature_loops.off_grid(inputs, glass.levels, glass.levels_start)
-        return Views(z, c, u, np.ones(len(inputs), np.float32), tex)
-    con = feature_loops.contrast(within)
-    size = glass.layout
-    rough = feature_loops.roughness(within, size.height, size.width, size.channels, size.channels_first)
-    u = feature_loops.pooled(within, glass.bucket, size.coarse, max(size.channels, 1))
-    return Views(z, c, u, con, rough / (con + CONTRAST_FLOOR))
-
-
-def _nearest(glass: Lens, ux: Floats) -> tuple[npt.NDArray[np.int32], Floats]:
-    if glass.cells_t.size == 0:
-        return np.full(len(ux), -1, np.int32), np.full(len(ux), np.nan, np.float32)
-    return feature_loops.nearest(ux, glass.cells_t)
+    return np.asarray(sight.asked_of_trees(glass.optics, _plain(inputs)), np.float32)
 
 
 def doubt(glass: Lens, u: Floats, label: npt.NDArray[np.int64]) -> Floats:
     """Return the surrogate's margin f4[n] for the answered label; unknown for labels the population never saw."""
-    if glass.net_in.size == 0:
-        return np.full(len(u), np.nan, np.float32)
-    hidden = np.maximum(feature_loops.projected(_plain(u), glass.net_in) + glass.net_in_bias, np.float32(0))
-    answers = feature_loops.projected(hidden, glass.net_out) + glass.net_out_bias
-    place = np.minimum(np.searchsorted(glass.labels, label), len(glass.labels) - 1)
-    return feature_loops.lead(answers, np.where(glass.labels[place] == label, place, -1))
+    return np.asarray(sight.doubted(glass.optics, _plain(u), np.require(label, np.int64, ["C", "W"])), np.float32)
 
 
 def _coarse_columns(layout: Layout, model: str) -> tuple[npt.NDArray[np.int32], Floats]:
@@ -203,6 +155,11 @@ def _filled(population: Population, name: str, size: int) -> Floats:
     if held.shape != (size,):
         raise BadPopulation(f"population: {name} has shape {held.shape} where an input has {size} numbers")
     return held
+
+
+def _matrix(population: Population, name: str) -> Floats:
+    held = geometry.array(population, name, np.float32)
+    return held if held.size else held.reshape(0, 0)
 
 
 def _plain(values: npt.NDArray[Any]) -> Floats:

@@ -149,7 +149,8 @@ class Judge:
 
 def state(head: dict[str, npt.NDArray[Any]], columns: dict[str, npt.NDArray[Any]]) -> Any:
     """Return the columns that `Judge.weigh` moves."""
-    return _State(*((head | columns)[name] for name in _State._fields))
+    held = head | columns
+    return _State(*(held[name] for name in _State._fields))
 
 
 @lean

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector import memory
-from detector.compiled import by_client, inlined, lean, squares
+from detector.compiled import Order, inlined, lean, squares
 from detector.once import once
 from detector.policy import Policy
 from detector.population import Population
@@ -46,6 +46,7 @@ class Points(NamedTuple):
 
     axes: npt.NDArray[np.float32]  # [24, p]
     answer: npt.NDArray[np.uint16]  # [p] the model's answer as 1 + place in `labels`
+    varied: int  # ordered pairs of them that differ
     labels: npt.NDArray[np.int64]  # ascending
     near: npt.NDArray[np.int64]  # [m, k] the points nearest to each cell
     near_axes: npt.NDArray[np.float32]  # [m, 24, k]
@@ -61,6 +62,7 @@ class Seen(NamedTuple):
     ux: npt.NDArray[np.float32]  # [n, 24]
     cell: npt.NDArray[np.int32]  # -1: none
     closing: npt.NDArray[np.int64]  # which window the query closes; -1: none
+    order: Order  # client by client
 
 
 class Known(NamedTuple):
@@ -101,17 +103,15 @@ def laid_out(ux: npt.NDArray[np.float32], label: npt.NDArray[np.int64], cells: n
     labels, place = np.unique(label, return_inverse=True)
     by_cell = np.ascontiguousarray(ux[near].transpose(0, 2, 1))
     axes = np.ascontiguousarray(ux.T)
-    return Points(axes, (place + 1).astype(np.uint16), labels.astype(np.int64), near, by_cell)
+    varied = len(place) ** 2 - int((np.bincount(place).astype(np.int64) ** 2).sum())
+    return Points(axes, (place + 1).astype(np.uint16), varied, labels.astype(np.int64), near, by_cell)
 
 
-def follow(columns: Columns, points: Points | None, seen: Seen) -> Known:
-    """Add the queries to what their clients know; return what was known as each window closed."""
-    windows = int(seen.closing.max(initial=-1)) + 1
-    out = Known(*(np.zeros(windows, np.int64) for _ in Known._fields))
+def follow(columns: Columns, points: Points | None, seen: Seen, windows: int) -> Known:
+    """Add the queries to what their clients know; return what was known as each of the windows closed."""
+    out = Known(*np.zeros((len(Known._fields), windows), np.int64))
     if points is not None:
-        _fold(
-            _Held(*(columns[name] for name in _Held._fields)), points, (seen, by_client(seen.slot)), out, _room(points)
-        )
+        _fold(_Held(*(columns[name] for name in _Held._fields)), points, seen, out, _room(points))
     return out
 
 
@@ -129,9 +129,8 @@ def figures(population: Population, points: Points | None, found: Known) -> npt.
     A population that could not learn the map gives the copy's own agreement, a lower bound. Queries whose
     input was not recorded count as so many ordinary ones: the most that they can have taught.
     """
-    unknown = np.full(len(found.agreed), np.nan)
-    if points is None:
-        return unknown
+    if points is None or len(found.agreed) == 0:
+        return np.full(len(found.agreed), np.nan)
     drawn = population.arrays.get("leakage_map", np.array([[0.0, 0.0], [1.0, 1.0]]))
     copied = np.interp(found.agreed / len(points.answer), drawn[:, 0], drawn[:, 1])
     further = np.fmax(bound(population, found.learnt) - copied, 0)
@@ -143,10 +142,7 @@ def figures(population: Population, points: Points | None, found: Known) -> npt.
 
 def _variety(points: Points, alike: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Return how varied answers at the points are, against the model's own: 0 for one answer only."""
-    counts = np.bincount(points.answer).astype(np.int64)
-    pairs = len(points.answer) ** 2
-    own = pairs - int((counts**2).sum())
-    return (pairs - alike) / max(own, 1)
+    return (len(points.answer) ** 2 - alike) / max(points.varied, 1)
 
 
 def bound(population: Population, queries: Any) -> Any:
@@ -186,9 +182,8 @@ def _room(points: Points) -> _Room:
 
 
 @lean
-def _fold(held: _Held, points: Points, queries: Any, out: Known, room: _Room) -> None:
-    seen, order = queries
-    for row in order:
+def _fold(held: _Held, points: Points, seen: Seen, out: Known, room: _Room) -> None:
+    for row in seen.order:
         slot = seen.slot[row]
         if seen.label[row] >= 0 and not seen.has_input[row]:
             held.blind[slot] += 1

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from detector.brackets import NEAREST, bracket
 from detector.chance import drawn
-from detector.compiled import by_client, inlined, lean, put
+from detector.compiled import Order, by_client, inlined, lean, put
 from detector.features import Features
 from detector.geometry import COORDS, SCENE, SKETCH
 from detector.names import WIDTH, blank
@@ -84,6 +84,7 @@ class Asked(NamedTuple):
     sc: npt.NDArray[np.float32]
     ordinary: npt.NDArray[np.bool_]
     name: npt.NDArray[np.int64]
+    order: Order
 
 
 class Scales(NamedTuple):
@@ -112,42 +113,43 @@ class Relations(NamedTuple):
     fresh: npt.NDArray[np.bool_]
     halfway: npt.NDArray[np.float32]
     chained: npt.NDArray[np.bool_]
+    part: npt.NDArray[np.float32]  # for the signal `line` to tell
     beside: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
+
+
+FLOATS: Final = ("dflip", "dmin", "changed", "halfway", "part")
+FLAGS: Final = ("base_same", "lattice", "tinted", "related", "repeat", "trial", "fresh", "chained")
 
 
 def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scales) -> Relations:
     """Return what each query is to its client's earlier ones, and remember it."""
     ring = Ring(**{field.name: columns[field.name] for field in FIELDS}, seed=seed)
-    count = len(asked.slot)
-    relations = Relations(
-        dflip=np.full(count, np.nan, np.float32),
-        dmin=np.full(count, np.nan, np.float32),
+    relations = _unknown(len(asked.slot))
+    scratch = (np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32)), (np.empty(NEAREST, np.int64), room())
+    _fold(ring, asked, scales, relations, scratch)
+    return relations
+
+
+def _unknown(count: int) -> Relations:
+    """Return what is known before a memory is searched. Columns of one kind lie in one array: it is made at once."""
+    columns: dict[str, Any] = dict(zip(FLOATS, np.full((len(FLOATS), count), np.nan, np.float32), strict=True))
+    columns |= zip(FLAGS, np.zeros((len(FLAGS), count), np.bool_), strict=True)
+    return Relations(
+        **columns,
         base=np.full(count, -1, np.int64),
-        base_same=np.zeros(count, np.bool_),
         step=np.zeros((count, SKETCH), np.float32),
-        changed=np.full(count, np.nan, np.float32),
-        lattice=np.zeros(count, np.bool_),
-        tinted=np.zeros(count, np.bool_),
-        related=np.zeros(count, np.bool_),
-        repeat=np.zeros(count, np.bool_),
-        trial=np.zeros(count, np.bool_),
-        fresh=np.zeros(count, np.bool_),
-        halfway=np.full(count, np.nan, np.float32),
-        chained=np.zeros(count, np.bool_),
         beside=blank(count, BESIDE),
         ends=blank(count, PARTNERS),
     )
-    scratch = (np.empty(SLOTS, np.float32), np.empty(SLOTS, np.float32)), (np.empty(NEAREST, np.int64), room())
-    _fold(ring, (asked, by_client(asked.slot)), scales, relations, scratch)
-    return relations
 
 
 def asked(queries: tuple[Ints, Flags, Ints, Ints], features: Features, population: Population) -> Asked:
     """Return the queries (slot, has_input, label, name) as the fold takes them."""
     slot, has_input, label, name = queries
+    order = by_client(slot)
     ordinary = ~(features.foreign > number(population, "for96"))
-    return Asked(slot, has_input, label, features.z, scene(features.ux), features.c, features.sc, ordinary, name)
+    return Asked(slot, has_input, label, features.z, scene(features.ux), features.c, features.sc, ordinary, name, order)
 
 
 def scene(ux: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -167,10 +169,9 @@ def scales(population: Population) -> Scales:
 
 
 @lean
-def _fold(ring: Ring, queries: Any, scales: Scales, out: Relations, scratch: Any) -> None:
+def _fold(ring: Ring, asked: Asked, scales: Scales, out: Relations, scratch: Any) -> None:
     """Take client after client, each one's queries in stream order: so its memory stays in the processor's cache."""
-    asked, order = queries
-    for row in order:
+    for row in asked.order:
         if asked.has_input[row]:
             _take(ring, (asked, row), scales, out, scratch)
 

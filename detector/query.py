@@ -66,6 +66,8 @@ def join(parts: Sequence[Queries]) -> Queries:
     """
     if not parts:
         raise ValueError("no queries to join")
+    if len(parts) == 1 and len(set(parts[0].clients)) == len(parts[0].clients):
+        return parts[0]
     tenant_of: dict[str, str | None] = {}
     for part in parts:
         tenant_of.update(zip(part.clients, part.tenants, strict=True))

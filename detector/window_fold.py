@@ -57,6 +57,7 @@ class Tally(NamedTuple):
     hit: npt.NDArray[np.bool_]
     trial: npt.NDArray[np.bool_]
     moving: npt.NDArray[np.bool_]  # [E] events that count in moving windows only
+    rated: npt.NDArray[np.int64]  # events whose rates open a window row
 
 
 class Seen(NamedTuple):
@@ -76,49 +77,47 @@ class Cut(NamedTuple):
     slot: npt.NDArray[np.int64]
     window: npt.NDArray[np.int64]  # 0, 1, … of the client
     row: npt.NDArray[np.int64]  # the query that closed it
-    hits: npt.NDArray[np.int64]  # [m, E]
-    trials: npt.NDArray[np.int64]  # [m, E]
-    ends: npt.NDArray[np.float32]  # [m, 3] label entropy, cell entropy, mean margin; NaN unknown
+    hits: npt.NDArray[np.uint16]  # [m, E]
+    trials: npt.NDArray[np.uint16]  # [m, E]
+    rows: npt.NDArray[np.float32]  # [m, R] rates of the rated events, label and cell entropy, mean margin; NaN unknown
 
 
-def closings(columns: Columns, slot: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return for each query which of the windows that close in this batch it closes, i8[n]; -1: none."""
+def closings(columns: Columns, slot: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
+    """Return for each query which of the windows that close in this batch it closes, i8[n], -1: none; and how many."""
     window = columns["labels"].shape[1]
-    out = np.full(len(slot), -1, np.int64)
-    _closings(columns["filled"].copy(), slot, window, out)
-    return out
+    out = np.empty(len(slot), np.int64)
+    return out, _closings(columns["filled"], slot, window, out)
 
 
 @lean
-def _closings(filled: Any, slot: Any, window: int, out: Any) -> None:
+def _closings(filled: Any, slot: Any, window: int, out: Any) -> int:
+    """Count on, then back: a copy of what is `filled` would cost more the more clients there are."""
     closed = 0
     for row in range(slot.shape[0]):
+        out[row] = -1
         filled[slot[row]] += 1
         if filled[slot[row]] >= window:
             filled[slot[row]] = 0
             out[row] = closed
             closed += 1
+    for row in range(slot.shape[0] - 1, -1, -1):
+        filled[slot[row]] = window - 1 if out[row] >= 0 else filled[slot[row]] - 1
+    return closed
 
 
-def cut(columns: Columns, windows: npt.NDArray[np.int64], seen: Seen, tally: Tally) -> Cut:
-    """Add the queries to their clients' open windows and return those that close."""
-    held = Open(*(columns[name] for name in Open._fields))
-    room = len(seen.slot) // held.labels.shape[1] + len(np.unique(seen.slot))
+def cut(columns: Columns, windows: npt.NDArray[np.int64], queries: tuple[Seen, Tally], closing: int) -> Cut:
+    """Add the queries to their clients' open windows and return those that close, of which there are so many."""
+    seen, tally = queries
     events = tally.hit.shape[1]
-    out = Cut(
-        slot=np.zeros(room, np.int64),
-        window=np.zeros(room, np.int64),
-        row=np.zeros(room, np.int64),
-        hits=np.zeros((room, events), np.int64),
-        trials=np.zeros((room, events), np.int64),
-        ends=np.full((room, 3), np.nan, np.float32),
-    )
-    closed = _fold(held, windows, seen, tally, out)
-    return Cut(**{name: column[:closed] for name, column in out._asdict().items()})
+    slot, window, row = np.zeros((3, closing), np.int64)
+    hits, trials = np.zeros((2, closing, events), np.uint16)
+    out = Cut(slot, window, row, hits, trials, np.full((closing, tally.rated.shape[0] + 3), np.nan, np.float32))
+    _fold(Open(*(columns[name] for name in Open._fields)), windows, seen, tally, out)
+    return out
 
 
 @lean
-def _fold(held: Open, windows: Any, seen: Seen, tally: Tally, out: Cut) -> int:
+def _fold(held: Open, windows: Any, seen: Seen, tally: Tally, out: Cut) -> None:
     closed = 0
     for row in range(seen.slot.shape[0]):
         slot = seen.slot[row]
@@ -132,7 +131,6 @@ def _fold(held: Open, windows: Any, seen: Seen, tally: Tally, out: Cut) -> int:
         _close(held, slot, tally, out, closed)
         windows[slot] += 1
         closed += 1
-    return closed
 
 
 @lean
@@ -163,10 +161,15 @@ def _close(held: Open, slot: int, tally: Tally, out: Cut, at: int) -> None:
         out.trials[at, event] = tally.open_trials[slot, event]
         tally.open_hits[slot, event] = 0
         tally.open_trials[slot, event] = 0
-    out.ends[at, 0] = _entropy(held.labels[slot])
-    out.ends[at, 1] = _entropy(held.cells[slot])
+    for place in range(tally.rated.shape[0]):
+        hits, trials = out.hits[at, tally.rated[place]], out.trials[at, tally.rated[place]]
+        if trials > 0:
+            out.rows[at, place] = np.float64(hits) / np.float64(trials)
+    ends = out.rows[at, tally.rated.shape[0] :]
+    ends[0] = _entropy(held.labels[slot])
+    ends[1] = _entropy(held.cells[slot])
     if held.margins[slot] >= KNOWN * held.filled[slot]:
-        out.ends[at, 2] = held.margin[slot] / held.margins[slot]
+        ends[2] = held.margin[slot] / held.margins[slot]
     held.margin[slot], held.margins[slot], held.filled[slot] = 0.0, 0, 0
 
 

@@ -13,15 +13,17 @@ import numpy.typing as npt
 from detector import examples, features, leakage, memory, names, window_fold
 from detector.clients import IDS, Table
 from detector.compiled import lean
-from detector.examples import Waiting
+from detector.examples import Told, Waiting
 from detector.features import Features
+from detector.leakage import Known
 from detector.names import Names
 from detector.population import Population
 from detector.query import Queries
 from detector.signals import EVENTS, QUERY_EVENTS, ROW, SIGNALS, SPANS
-from detector.signals.base import Batch, Flags, Ints
+from detector.signals.base import Batch, Flags, Ints, Outcomes
 
 MOVING: Final = np.array([event.moving for event in EVENTS])
+RATED: Final = np.array(QUERY_EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,39 +82,36 @@ class Watch:
 
     def seats(self, queries: Queries) -> Ints:
         """Return each query's slot; each client's tenant becomes the one last stated."""
-        of = np.zeros(max(len(queries.clients), 1), np.int64)
-        for client in np.flatnonzero(np.bincount(queries.client)).tolist():
+        of = [0] * len(queries.clients)
+        for client in sorted(set(queries.client.tolist())):
             slot = self.table.slot(queries.clients[client])
             of[client] = slot
             self.table.tenants[slot] = queries.tenants[client]
-        return of[queries.client]
+        return np.array(of, np.int64)[queries.client]
 
     def _folded(self, queries: Queries, slot: Ints) -> tuple[Closed, _Found | None]:
         counted, fresh = self._hear(queries, slot)
-        rows = np.flatnonzero(fresh)
+        rows = fresh.nonzero()[0]
         if self.population is None or len(rows) == 0:
             return _nothing(), None
-        closing = window_fold.closings(self.table.columns["window"], slot[rows])
-        named = names.of(queries, counted)[rows]
+        closing, closings = window_fold.closings(self.table.columns["window"], slot[rows])
         scored = queries if len(rows) == len(queries) else queries.take(rows)
-        batch, learnt = self._batch(self.population, scored, (slot[rows], named), closing)
+        who = (slot[rows], names.of(scored, counted[rows]))
+        batch, known = self._batch(self.population, scored, who, (closing, closings))
         hit, trial = self._signals(self.population, batch)
-        cut = self._cut(batch, hit, trial)
-        row = rows[cut.row]
-        counts = (cut.hits.astype(np.uint16), cut.trials.astype(np.uint16))
-        closed = Closed(cut.slot, cut.window, row, counted[row], *counts, _rows(cut), learnt)
+        cut = self._cut(batch, (hit, trial), closings)
+        row, learnt = rows[cut.row], leakage.figures(self.population, self._points, known)
+        closed = Closed(cut.slot, cut.window, row, counted[row], cut.hits, cut.trials, cut.rows, learnt)
         return judge(self.population, closed), _Found(self.population, rows, batch, hit, cut.row)
 
     def _waiting(self, closed: Closed, found: _Found) -> Waiting:
         """Return the hits of queries and of windows, by rows of all queries."""
-        who = (found.closing, closed.slot, found.batch.name[found.closing])
-        hits = examples.joined(
-            [
-                *examples.of_queries(found.batch, found.hit, found.population),
-                *examples.of_windows(who, closed.hits, closed.rows, found.population),
-            ]
-        )
-        return Waiting(self.table.columns["examples"], hits._replace(row=found.rows[hits.row]))
+        row, slot, name = found.rows, found.batch.slot, found.batch.name
+        parts = [(Told(row, slot, name), examples.of_queries(found.hit, found.batch, found.population))]
+        if len(closed):
+            last = Told(closed.row, closed.slot, name[found.closing])
+            parts.append((last, examples.of_windows(closed.hits, closed.rows, found.population)))
+        return Waiting(self.table.columns["examples"], parts)
 
     def _hear(self, queries: Queries, slot: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Flags]:
         """Count every query; return the counts and which queries are to be scored (no 4xx, no repeated id)."""
@@ -132,32 +131,35 @@ class Watch:
         return float(leakage.figures(self.population, self._points, known)[0])
 
     def _batch(
-        self, population: Population, queries: Queries, who: tuple[Ints, Names], closing: Ints
-    ) -> tuple[Batch, npt.NDArray[np.float64]]:
-        """Return the scored queries with what they are to their clients' earlier ones, and the windows' leakage."""
+        self, population: Population, queries: Queries, who: tuple[Ints, Names], closing: tuple[Ints, int]
+    ) -> tuple[Batch, Known]:
+        """Return the scored queries with what they are to their clients' earlier ones, and what windows' clients know.
+
+        `closing`: which window each query closes, and how many close.
+        """
         slot, named = who
-        scales = memory.scales(population)
         label = np.array(queries.label)
         has_input = np.array(queries.has_input)
-        if not self._readable(queries) or np.isnan(scales.r + scales.udist):
+        scales = memory.scales(population)
+        if not self._readable(queries) or math.isnan(scales.r + scales.udist):
             has_input[:] = False
         seen = self._features(queries, has_input, label)
         asked = memory.asked((slot, has_input, label, named), seen, population)
         related = memory.relate(self.table.columns["memory"], self.table.head["seed"], asked, scales)
-        told = leakage.Seen(slot, label, has_input, related.repeat, asked.ux, seen.cell, closing)
-        learnt = leakage.follow(self.table.columns["leakage"], self._points, told)
+        told = leakage.Seen(slot, label, has_input, related.repeat, asked.ux, seen.cell, closing[0], asked.order)
+        known = leakage.follow(self.table.columns["leakage"], self._points, told, closing[1])
         batch = Batch(
             slot=slot,
+            order=asked.order,
             label=label,
             has_input=has_input,
             margin_low=np.array(queries.margin_low),
             margin_high=np.array(queries.margin_high),
             **{name: getattr(seen, name) for name in ("z", "c", "sc", "tex", "cell", "dc", "res", "sm", "foreign")},
             name=named,
-            part=np.full(len(slot), np.nan, np.float32),
             **related._asdict(),
         )
-        return batch, leakage.figures(population, self._points, learnt)
+        return batch, known
 
     def _readable(self, queries: Queries) -> bool:
         """Tell whether the inputs are of the population's size, and it has learnt how to look at them."""
@@ -177,44 +179,30 @@ class Watch:
 
     def _signals(self, population: Population, batch: Batch) -> tuple[Flags, Flags]:
         """Return hits and trials of the events of single queries, b1[n, E]."""
-        hit = np.zeros((len(batch), len(EVENTS)), np.bool_)
-        trial = np.zeros((len(batch), len(EVENTS)), np.bool_)
+        hit, trial = np.zeros((2, len(batch), len(EVENTS)), np.bool_)
         for signal in SIGNALS:
-            if signal.fold is None:
-                continue
-            start = SPANS[signal.name][1]
-            for event, (hits, trials) in enumerate(signal.fold(batch, self.table.columns[signal.name], population)):
-                trial[:, start + event] = trials
-                hit[:, start + event] = hits & trials
+            if signal.fold is not None:
+                out = Outcomes(hit, trial, SPANS[signal.name][1])
+                signal.fold(batch, self.table.columns[signal.name], population, out)
+        hit &= trial
         return hit, trial
 
-    def _cut(self, batch: Batch, hit: Flags, trial: Flags) -> window_fold.Cut:
+    def _cut(self, batch: Batch, outcomes: tuple[Flags, Flags], closing: int) -> window_fold.Cut:
         margin = (batch.margin_low + batch.margin_high) / np.float32(2)
         seen = window_fold.Seen(batch.slot, batch.has_input, batch.label, batch.cell, margin, batch.z)
         evidence = self.table.evidence
-        tally = window_fold.Tally(evidence["open_hits"], evidence["open_trials"], hit, trial, MOVING)
-        return window_fold.cut(self.table.columns["window"], self.table.head["windows"], seen, tally)
+        tally = window_fold.Tally(evidence["open_hits"], evidence["open_trials"], *outcomes, MOVING, RATED)
+        return window_fold.cut(self.table.columns["window"], self.table.head["windows"], (seen, tally), closing)
 
 
 def judge(population: Population, closed: Closed) -> Closed:
     """Return the windows with the hits and trials of the events that are read off whole windows."""
-    for signal in SIGNALS:
-        if signal.read is None:
-            continue
-        start = SPANS[signal.name][1]
-        for event, (hit, trial) in enumerate(signal.read(closed.rows, population)):
-            closed.trials[:, start + event] = trial
-            closed.hits[:, start + event] = hit & trial
+    for signal in SIGNALS if len(closed) else ():
+        if signal.read is not None:
+            _, start, stop = SPANS[signal.name]
+            signal.read(closed.rows, population, Outcomes(closed.hits, closed.trials, start))
+            closed.hits[:, start:stop] *= closed.trials[:, start:stop]
     return closed
-
-
-def _rows(cut: window_fold.Cut) -> npt.NDArray[np.float32]:
-    """Return the window rows f4[m, R]: event rates, entropies, mean margin."""
-    rows = np.full((len(cut.slot), len(ROW)), np.nan, np.float32)
-    trials = cut.trials[:, QUERY_EVENTS]
-    np.divide(cut.hits[:, QUERY_EVENTS], trials, out=rows[:, : len(QUERY_EVENTS)], where=trials > 0, casting="unsafe")
-    rows[:, len(QUERY_EVENTS) :] = cut.ends
-    return rows
 
 
 def _nothing() -> Closed:

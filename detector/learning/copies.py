@@ -164,8 +164,9 @@ def _taught(sides: _Sides, part: Rows) -> float:
         ux=memory.scene(seen.ux[part]),
         cell=seen.cell[part],
         closing=never,
+        order=np.arange(count),
     )
-    leakage.follow(table.columns["leakage"], sides.points, told)
+    leakage.follow(table.columns["leakage"], sides.points, told, 0)
     known = leakage.known(table.columns["leakage"], sides.points, int(slot[0]))
     return float(known.agreed[0]) / len(sides.points.answer)
 

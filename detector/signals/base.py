@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from detector.compiled import lean
 from detector.names import Names
+from detector.once import once
 from detector.population import Population
 
 Columns: TypeAlias = Mapping[str, npt.NDArray[Any]]
@@ -47,6 +49,7 @@ class Batch:
     """Scored queries of one model in stream order, with everything that signals read. [n] rows; NaN is unknown."""
 
     slot: npt.NDArray[np.int64]
+    order: npt.NDArray[np.intp]  # the rows client by client, see `compiled.by_client`
     label: npt.NDArray[np.int64]  # -1 unknown
     has_input: npt.NDArray[np.bool_]
     margin_low: npt.NDArray[np.float32]
@@ -85,10 +88,25 @@ class Batch:
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 Ints: TypeAlias = npt.NDArray[np.int64]
-Fold: TypeAlias = Callable[[Batch, Columns, Population], list[tuple[Flags, Flags]]]
-"""Per query: (hit, trial) for each event in order. May change the signal's own columns, in stream order."""
-Read: TypeAlias = Callable[[npt.NDArray[np.float32], Population], list[tuple[Flags, Flags]]]
-"""Per closed window: (hit, trial) for each event in order, from window rows f4[m, R]."""
+Numbers = TypeVar("Numbers", bound=tuple[Any, ...])
+
+
+class Outcomes(NamedTuple):
+    """Where a signal writes what it found: [n, E] queries or windows, events. A hit that is no trial does not count.
+
+    The arrays are those of all signals, and this one's events begin at `first`: a loop would be compiled once more for
+    a part of an array.
+    """
+
+    hit: npt.NDArray[Any]
+    trial: npt.NDArray[Any]
+    first: int
+
+
+Fold: TypeAlias = Callable[[Batch, Columns, Population, Outcomes], None]
+"""Writes for each query the hit and the trial of each event. May change the signal's own columns, in stream order."""
+Read: TypeAlias = Callable[[npt.NDArray[np.float32], Population, Outcomes], None]
+"""Writes the same for each closed window, from window rows f4[m, R]."""
 
 
 class Trace(NamedTuple):
@@ -152,17 +170,16 @@ def number(population: Population, name: str) -> float:
     return float(population.numbers.get(name, math.nan))
 
 
-def beyond(values: npt.NDArray[Any], threshold: float) -> Flags:
-    """Tell which values lie above the threshold; unknown ones don't."""
-    return np.asarray(values > threshold, np.bool_)
+def numbers(of: type[Numbers]) -> Callable[[Population], Numbers]:
+    """Return what makes such a named tuple of a population's numbers, in the precision of the queries' own readings."""
+    names: tuple[str, ...] = vars(of)["_fields"]
+    return once(lambda population: of(**{name: np.float32(number(population, name)) for name in names}))
 
 
-def known(*values: npt.NDArray[Any] | float) -> Any:
-    """Tell where every value is known."""
-    every: Any = True
-    for value in values:
-        every = every & ~np.isnan(value)
-    return every
+@lean
+def known(value: Any) -> bool:
+    """Tell whether a number is known; what is compared with an unknown one is False."""
+    return not np.isnan(value)
 
 
 def ratio(values: npt.NDArray[Any], usual: float) -> npt.NDArray[Any]:

@@ -1,25 +1,55 @@
 """Disagree: the model's answers contradict what ordinary clients' answers have taught a cheap surrogate."""
 
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from detector.compiled import lean
 from detector.population import Population
-from detector.signals.base import Batch, Columns, Counts, Event, Flags, Hit, Signal, Trace, beyond, known, number
+from detector.signals.base import Batch, Columns, Counts, Event, Hit, Outcomes, Signal, Trace, known, number, numbers
 
-SURE = 0.9  # margin above which the model is sure of its answer
+SURE = np.float32(0.9)  # margin above which the model is sure of its answer
 
 
-def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags, Flags]]:
-    seen = batch.fresh & known(batch.sm)
-    against = batch.sm < 0
-    far = beyond(batch.dc, number(population, "dc97")) | beyond(batch.res, number(population, "res97"))
-    apart = beyond(batch.dc, number(population, "dc75")) | beyond(batch.res, number(population, "res75"))
-    near_known = known(batch.dc, number(population, "dc97"), number(population, "dc75"))
-    return [
-        (against, seen),
-        (batch.sm < number(population, "sm05"), seen & known(number(population, "sm05"))),
-        (batch.sm < number(population, "sm02"), seen & known(number(population, "sm02"))),
-        (against & far, seen & near_known),
-        (against & apart & (batch.margin_low > SURE), seen & near_known & known(batch.margin_low)),
-        (against & beyond(batch.foreign, number(population, "for96")), seen & known(batch.foreign)),
-    ]
+class _Usual(NamedTuple):
+    """The population's numbers."""
+
+    sm05: float
+    sm02: float
+    dc97: float
+    res97: float
+    dc75: float
+    res75: float
+    for96: float
+
+
+_usual = numbers(_Usual)
+
+
+def _fold(batch: Batch, _: Columns, population: Population, out: Outcomes) -> None:
+    seen = (batch.fresh, batch.sm, batch.dc, batch.res, batch.margin_low, batch.foreign)
+    _compare(seen, _usual(population), out)
+
+
+@lean
+def _compare(seen: Any, usual: _Usual, out: Outcomes) -> None:
+    fresh, sm, dc, res, margin, foreign = seen
+    for row in range(fresh.shape[0]):
+        hit, trial = out.hit[row, out.first :], out.trial[row, out.first :]
+        against, asked = sm[row] < 0, fresh[row] and known(sm[row])
+        near_known = asked and known(dc[row]) and known(usual.dc97) and known(usual.dc75)
+        hit[0] = against
+        hit[1] = sm[row] < usual.sm05
+        hit[2] = sm[row] < usual.sm02
+        hit[3] = against and (dc[row] > usual.dc97 or res[row] > usual.res97)
+        hit[4] = against and (dc[row] > usual.dc75 or res[row] > usual.res75) and margin[row] > SURE
+        hit[5] = against and foreign[row] > usual.for96
+        trial[0] = asked
+        trial[1] = asked and known(usual.sm05)
+        trial[2] = asked and known(usual.sm02)
+        trial[3] = near_known
+        trial[4] = near_known and known(margin[row])
+        trial[5] = asked and known(foreign[row])
 
 
 _WORDS = (

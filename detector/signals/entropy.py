@@ -1,35 +1,55 @@
 """Entropy: how a window's labels and input cells spread, against the windows of ordinary clients."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
+from detector.compiled import lean
 from detector.population import Population
-from detector.signals.base import Counts, Event, Flags, Hit, Signal, Trace, known, number
+from detector.signals.base import Counts, Event, Hit, Outcomes, Signal, Trace, known, number, numbers
 
 LABELS, CELLS = -3, -2  # columns of the window row
 OF = ("label", "cell")
 KINDS = ("equally frequent answers", "equally frequent places of the input space")
 
 
-def _read(rows: npt.NDArray[np.float32], population: Population) -> list[tuple[Flags, Flags]]:
-    return [_outside(rows[:, LABELS], population, "label"), _outside(rows[:, CELLS], population, "cell")]
+class _Usual(NamedTuple):
+    """The population's numbers."""
+
+    label_entropy02: float
+    label_entropy98: float
+    cell_entropy02: float
+    cell_entropy98: float
 
 
-def _outside(entropy: npt.NDArray[np.float32], population: Population, of: str) -> tuple[Flags, Flags]:
-    low, high = (number(population, f"{of}_entropy{quantile}") for quantile in ("02", "98"))
-    return (entropy < low) | (entropy > high), np.asarray(known(entropy, low, high), np.bool_)
+_usual = numbers(_Usual)
+
+
+def _read(rows: npt.NDArray[np.float32], population: Population, out: Outcomes) -> None:
+    _compare(rows, _usual(population), out)
+
+
+@lean
+def _compare(rows: Any, usual: _Usual, out: Outcomes) -> None:
+    labels, cells = usual[:2], usual[2:]
+    for row in range(rows.shape[0]):
+        for event, column, (low, high) in ((0, LABELS, labels), (1, CELLS, cells)):
+            entropy = rows[row, column]
+            out.hit[row, out.first + event] = entropy < low or entropy > high
+            out.trial[row, out.first + event] = known(entropy) and known(low) and known(high)
 
 
 def _because(counts: Counts) -> str:
     what = ("answers", "inputs")[counts.strongest]
-    usual = "" if counts.population is None else f", {_usual(counts.population, counts.strongest, counts.window)}"
+    usual = "" if counts.population is None else f", {_equivalent(counts.population, counts.strongest, counts.window)}"
     return (
         f"in {counts.share(counts.strongest)} windows the {what} are spread more evenly or more narrowly than in 96 %"
         f" of ordinary windows{usual} ({counts.ordinary(counts.strongest)})"
     )
 
 
-def _usual(population: Population, of: int, window: int) -> str:
+def _equivalent(population: Population, of: int, window: int) -> str:
     return f"which spread over the equivalent of {_range(population, of, window)} {KINDS[of]}"
 
 

@@ -1,18 +1,36 @@
 """Lattice: an input equals a remembered one plus a step of one size, up in some coordinates and down in others."""
 
+from typing import Any
+
 import numpy as np
 
+from detector.compiled import lean
 from detector.geometry import layout
+from detector.once import once
 from detector.population import Population
-from detector.signals.base import BY_PARENT, Batch, Columns, Counts, Event, Flags, Hit, Signal, Trace
+from detector.signals.base import BY_PARENT, Batch, Columns, Counts, Event, Hit, Outcomes, Signal, Trace
 
 COORDS_MIN = 4  # with fewer raw coordinates a constant step means nothing
 
 
-def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags, Flags]]:
-    wide = len(population.arrays.get("coords", ())) >= COORDS_MIN
-    image = layout(population.shape).image
-    return [(batch.lattice, batch.has_input & ~batch.repeat & wide), (batch.tinted, batch.has_input & image)]
+@once
+def _kind(population: Population) -> tuple[bool, bool]:
+    """Tell whether inputs are wide enough for a constant step, and whether they are images."""
+    return len(population.arrays.get("coords", ())) >= COORDS_MIN, layout(population.shape).image
+
+
+def _fold(batch: Batch, _: Columns, population: Population, out: Outcomes) -> None:
+    _tell((batch.lattice, batch.tinted, batch.has_input, batch.repeat), _kind(population), out)
+
+
+@lean
+def _tell(seen: Any, kind: tuple[bool, bool], out: Outcomes) -> None:
+    (lattice, tinted, has_input, repeat), (wide, image) = seen, kind
+    for row in range(lattice.shape[0]):
+        hit, trial = out.hit[row, out.first :], out.trial[row, out.first :]
+        hit[0], hit[1] = lattice[row], tinted[row]
+        trial[0] = has_input[row] and not repeat[row] and wide
+        trial[1] = has_input[row] and image
 
 
 def _because(counts: Counts) -> str:

@@ -12,15 +12,16 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from detector.brackets import HALFWAY, MIDDLE, WITHIN, differ, on_line
-from detector.compiled import by_client, inlined, lean, put, squares
+from detector.compiled import inlined, lean, put, squares
 from detector.geometry import COORDS, SKETCH
 from detector.names import NUMBER, WIDTH
+from detector.once import once
 from detector.population import Population
-from detector.signals.base import Batch, Columns, Counts, Event, Field, Flags, Hit, Signal, Trace, known, number
+from detector.signals.base import Batch, Columns, Counts, Event, Field, Hit, Outcomes, Signal, Trace, known, number
 
 RAW: Final = 16  # latest queries, collapsed ones too: a bracket's ends are among them
 NARROW: Final = 2.0  # radii between the ends
-SAME: Final = 1e-3  # radii within which the query is an old one
+SAME: Final = np.float32(1e-3)  # radii within which the query is an old one
 DIMENSIONS_MIN: Final = 4  # in fewer dimensions any three points may lie on a line
 
 
@@ -34,43 +35,73 @@ class _Ring(NamedTuple):
     middle: Any  # [slots, 16] it lay halfway between two others itself
 
 
-def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[Flags, Flags]]:
+class _Asked(NamedTuple):
+    slot: Any
+    has_input: Any
+    label: Any
+    z: Any
+    c: Any
+    sc: Any
+    dmin: Any
+    halfway: Any
+    chained: Any
+    name: Any
+
+
+class _Scales(NamedTuple):
+    r: Any
+    coords: int
+    wide: bool  # three points on a line mean something
+
+
+@once
+def _scales(population: Population) -> _Scales:
+    coords, wide = len(population.arrays.get("coords", ())), math.prod(population.shape) >= DIMENSIONS_MIN
+    return _Scales(np.float32(number(population, "r")), coords, wide)
+
+
+def _fold(batch: Batch, columns: Columns, population: Population, out: Outcomes) -> None:
     held = _Ring(*(columns[name] for name in _Ring._fields))
-    radius = np.float32(number(population, "r")) * batch.sc
-    found = np.zeros((3, len(batch)), np.bool_)
-    coords = len(population.arrays.get("coords", ()))
-    remembered = ~np.isnan(batch.halfway)
-    asked = (by_client(batch.slot), batch.slot, batch.has_input, batch.label, batch.z, batch.c, batch.name, remembered)
-    _lines(held, asked, (radius, coords), (found, batch.ends, batch.part), np.zeros(RAW, np.float32))
-    batch.part[remembered & np.isnan(batch.part)] = HALFWAY
-    found[0] |= remembered
-    found[2] |= batch.chained
-    wide = math.prod(population.shape) >= DIMENSIONS_MIN
-    trial = batch.has_input & (batch.label >= 0) & known(batch.dmin) & wide & (batch.dmin > SAME * radius)
-    return [(hit, trial) for hit in found]
+    asked = _Asked(*(getattr(batch, name) for name in _Asked._fields))
+    told = (out, batch.ends, batch.part)
+    _lines(held, (batch.order, asked), _scales(population), told, np.zeros(RAW, np.float32))
 
 
 @lean
-def _lines(held: Any, batch: Any, sizes: Any, found: Any, square: Any) -> None:
-    order, slots, has_input, labels, z, c, name, remembered = batch
-    radius, coords = sizes
-    hits, ends, part = found
+def _lines(held: Any, batch: Any, scales: _Scales, found: Any, square: Any) -> None:
+    """Look at client after client. Both ends that `memory` found and those among the latest queries count."""
+    (order, asked), (out, ends, part) = batch, found
     for row in order:
-        slot = slots[row]
-        if not has_input[row] or labels[row] < 0:
+        slot = asked.slot[row]
+        if not asked.has_input[row] or asked.label[row] < 0:
             continue
-        squares(held.z[slot], z[row], square)
-        middle = _between(held, slot, square, (radius[row], coords), (hits[:, row], ends[row], part[row : row + 1]))
-        place = held.asked[slot] % RAW
-        for axis in range(SKETCH):
-            held.z[slot, axis, place] = z[row, axis]
-        put(held.c[slot, place], c[row])
-        held.label[slot, place] = labels[row]
-        put(held.name[slot, place], name[row])
-        held.middle[slot, place] = middle or remembered[row]
-        put(held.apart[slot, place], square)
-        put(held.apart[slot, :, place], square)
-        held.asked[slot] += 1
+        hit, trial = out.hit[row, out.first :], out.trial[row, out.first :]
+        radius, remembered = scales.r * asked.sc[row], known(asked.halfway[row])
+        squares(held.z[slot], asked.z[row], square)
+        middle = _between(held, slot, square, (radius, scales.coords), (hit, ends[row], part[row : row + 1]))
+        if remembered and np.isnan(part[row]):
+            part[row] = HALFWAY
+        hit[0] = hit[0] or remembered
+        hit[2] = hit[2] or asked.chained[row]
+        trial[:3] = scales.wide and asked.dmin[row] > SAME * radius
+        _keep(held, asked, (row, middle or remembered), square)
+
+
+@inlined
+def _keep(held: Any, asked: Any, query: Any, square: Any) -> None:
+    """Put the query in the place of the oldest of the latest ones."""
+    row, middle = query
+    slot = asked.slot[row]
+    place = held.asked[slot] % RAW
+    for axis in range(SKETCH):
+        held.z[slot, axis, place] = asked.z[row, axis]
+    put(held.c[slot, place], asked.c[row])
+    held.label[slot, place] = asked.label[row]
+    put(held.name[slot, place], asked.name[row])
+    held.middle[slot, place] = middle
+    put(held.apart[slot, place], square)
+    put(held.apart[slot, :, place], square)
+    held.asked[slot] += 1
 
 
 @inlined

@@ -1,18 +1,38 @@
 """Low: answers with little margin between the two best classes, as a share of queries and not as a mean."""
 
+from typing import Any, NamedTuple
+
+from detector.compiled import lean
 from detector.population import Population
-from detector.signals.base import Batch, Columns, Counts, Event, Flags, Hit, Signal, Trace, known, number
+from detector.signals.base import Batch, Columns, Counts, Event, Hit, Outcomes, Signal, Trace, known, number, numbers
 
 
-def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags, Flags]]:
-    at_05, at_015 = number(population, "m05"), number(population, "m015")
-    told = known(batch.margin_high)
-    new = ~batch.repeat & told
-    return [
-        (batch.margin_high < at_05, new & known(at_05)),
-        (batch.margin_high < at_015, new & known(at_015)),
-        (batch.margin_high < at_05, told & known(at_05)),
-    ]
+class _Usual(NamedTuple):
+    """The population's numbers."""
+
+    m05: float
+    m015: float
+
+
+_usual = numbers(_Usual)
+
+
+def _fold(batch: Batch, _: Columns, population: Population, out: Outcomes) -> None:
+    _compare((batch.margin_high, batch.repeat), _usual(population), out)
+
+
+@lean
+def _compare(seen: Any, usual: _Usual, out: Outcomes) -> None:
+    margin, repeat = seen
+    for row in range(margin.shape[0]):
+        hit, trial = out.hit[row, out.first :], out.trial[row, out.first :]
+        told = known(margin[row])
+        hit[0] = margin[row] < usual.m05
+        hit[1] = margin[row] < usual.m015
+        hit[2] = margin[row] < usual.m05
+        trial[0] = told and not repeat[row] and known(usual.m05)
+        trial[1] = told and not repeat[row] and known(usual.m015)
+        trial[2] = told and known(usual.m05)
 
 
 _WORDS = (

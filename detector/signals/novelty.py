@@ -5,15 +5,16 @@ the population's stored window rows: no pickle, and the same trees everywhere.
 """
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from detector import half_space
+from detector.compiled import lean
 from detector.once import once
 from detector.population import Population
-from detector.signals.base import Counts, Event, Flags, Hit, Signal, Trace, known, number
+from detector.signals.base import Counts, Event, Hit, Outcomes, Signal, Trace, known, number
 
 WINDOW: Final = 1_000  # rows after which the trees' new counts serve
 ROWS_MIN: Final = 250  # fewer ordinary windows say nothing
@@ -73,9 +74,25 @@ def _threshold(population: Population, name: str) -> float:
     return trees.threshold(name) if trees is not None and math.isnan(told) else told
 
 
-def _read(rows: _Rows, population: Population) -> list[tuple[Flags, Flags]]:
-    odd = np.where(np.mean(~np.isnan(rows), axis=1) >= KNOWN, scores(population, rows), np.float32(np.nan))
-    return [(odd > _threshold(population, name), np.asarray(known(odd), np.bool_)) for name in QUANTILES]
+@once
+def _thresholds(population: Population) -> tuple[Any, ...]:
+    return tuple(np.float32(_threshold(population, name)) for name in QUANTILES)
+
+
+def _read(rows: _Rows, population: Population, out: Outcomes) -> None:
+    _compare(rows, scores(population, rows), _thresholds(population), out)
+
+
+@lean
+def _compare(rows: Any, odd: Any, thresholds: tuple[float, float], out: Outcomes) -> None:
+    for row in range(rows.shape[0]):
+        told = 0
+        for value in rows[row]:
+            told += known(value)
+        asked = told / rows.shape[1] >= KNOWN and known(odd[row])
+        for degree in range(2):
+            out.hit[row, out.first + degree] = odd[row] > thresholds[degree]
+            out.trial[row, out.first + degree] = asked
 
 
 def _because(counts: Counts) -> str:

@@ -1,7 +1,10 @@
 """Probe: near pairs of inputs with different answers, beside a decision boundary."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
+from detector.compiled import lean
 from detector.geometry import NEAR
 from detector.population import Population
 from detector.signals.base import (
@@ -10,27 +13,50 @@ from detector.signals.base import (
     Columns,
     Counts,
     Event,
-    Flags,
     Hit,
+    Outcomes,
     Signal,
     Trace,
     known,
     number,
+    numbers,
     ratio,
 )
 
-TIGHT = 0.35  # of the near-pair radius
+TIGHT = np.float32(0.35)  # of the near-pair radius
 
 
-def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags, Flags]]:
-    radius = np.float32(number(population, "r")) * batch.sc
-    asked = batch.has_input & (batch.label >= 0) & known(batch.dflip)
-    flip = batch.dflip < radius
-    low = batch.margin_high < number(population, "m05")
-    margin = known(batch.margin_high, number(population, "m05"))
-    tight = (batch.dflip < np.float32(TIGHT) * radius) & (low | ~margin)
-    once = asked & batch.trial
-    return [(flip, once), (flip & low, once & margin), (tight, once), (flip, asked)]
+class _Usual(NamedTuple):
+    """The population's numbers."""
+
+    r: float
+    m05: float
+
+
+_usual = numbers(_Usual)
+
+
+def _fold(batch: Batch, _: Columns, population: Population, out: Outcomes) -> None:
+    seen = (batch.has_input, batch.label, batch.trial, batch.dflip, batch.sc, batch.margin_high)
+    _compare(seen, _usual(population), out)
+
+
+@lean
+def _compare(seen: Any, usual: _Usual, out: Outcomes) -> None:
+    has_input, label, once, dflip, sc, margin = seen
+    for row in range(label.shape[0]):
+        hit, trial = out.hit[row, out.first :], out.trial[row, out.first :]
+        radius = usual.r * sc[row]
+        asked = has_input[row] and label[row] >= 0 and known(dflip[row])
+        low, told = margin[row] < usual.m05, known(margin[row]) and known(usual.m05)
+        hit[0] = dflip[row] < radius
+        hit[1] = dflip[row] < radius and low
+        hit[2] = dflip[row] < TIGHT * radius and (low or not told)
+        hit[3] = dflip[row] < radius
+        trial[0] = asked and once[row]
+        trial[1] = asked and once[row] and told
+        trial[2] = asked and once[row]
+        trial[3] = asked
 
 
 _WORDS = (

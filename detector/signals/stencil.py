@@ -1,11 +1,12 @@
 """Stencil: small steps from one input, each in a new direction: a gradient taken by finite differences."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from detector.compiled import lean, put
 from detector.geometry import NEAR, SKETCH
+from detector.once import once
 from detector.population import Population
 from detector.signals.base import (
     BY_BASE,
@@ -14,43 +15,54 @@ from detector.signals.base import (
     Counts,
     Event,
     Field,
-    Flags,
     Hit,
+    Outcomes,
     Signal,
     Trace,
     number,
     ratio,
 )
 
-STEP_MIN = 1e-4  # in z: below it the input is the same
+STEP_MIN = np.float32(1e-4)  # in z: below it the input is the same
 TIGHT = 0.35  # of the near-pair radius
 SPARSE = 0.05  # share of raw coordinates that a step may change; one at least, in a narrow table
 SMALL = 0.25  # standard deviations of a table's column: rows of a table may lie so close that r tells nothing
 NEW = 0.7  # |cos| to the step before, below it the direction is new; one-column what-if gives 1
 
 
-def _fold(batch: Batch, columns: Columns, population: Population) -> list[tuple[Flags, Flags]]:
-    radius = np.float32(TIGHT * number(population, "r")) * batch.sc
-    if "numeric" in population.arrays:
-        radius = np.maximum(radius, np.float32(SMALL))
+class _Small(NamedTuple):
+    """What is a small step."""
+
+    tight: Any  # of an input of usual contrast
+    least: Any  # a radius is held to be no less than that
+    sparse: Any
+
+
+@once
+def _small(population: Population) -> _Small:
     sparse = max(SPARSE, 1 / max(len(population.arrays.get("coords", ())), 1))
-    small = (batch.dmin > STEP_MIN) & (batch.dmin < radius) & batch.base_same & (batch.changed <= np.float32(sparse))
-    hit = np.zeros(len(batch), np.bool_)
-    _steps((columns["base"], columns["step"]), batch.slot, (small, batch.base, batch.step), hit)
-    return [(hit, batch.has_input)]
+    least = SMALL if "numeric" in population.arrays else 0.0
+    return _Small(np.float32(TIGHT * number(population, "r")), np.float32(least), np.float32(sparse))
+
+
+def _fold(batch: Batch, columns: Columns, population: Population, out: Outcomes) -> None:
+    seen = (batch.slot, batch.has_input, batch.dmin, batch.sc, batch.changed, batch.base_same, batch.base, batch.step)
+    _steps((columns["base"], columns["step"]), seen, _small(population), out)
 
 
 @lean
-def _steps(held: Any, slots: Any, steps: Any, hit: Any) -> None:
+def _steps(held: Any, seen: Any, usual: _Small, out: Outcomes) -> None:
     """Compare each small step with the client's small step before it, if both start at one base."""
     bases, directions = held
-    small, base, step = steps
+    slots, has_input, dmin, sc, changed, base_same, base, step = seen
     for row in range(slots.shape[0]):
-        if not small[row]:
-            continue
         slot = slots[row]
+        out.trial[row, out.first] = has_input[row]
+        near = dmin[row] > STEP_MIN and dmin[row] < max(usual.tight * sc[row], usual.least)
+        if not (near and base_same[row] and changed[row] <= usual.sparse):
+            continue
         if bases[slot] == base[row]:
-            hit[row] = abs(_cosine(directions[slot], step[row])) < NEW
+            out.hit[row, out.first] = abs(_cosine(directions[slot], step[row])) < NEW
         bases[slot] = base[row]
         put(directions[slot], step[row])
 

@@ -1,37 +1,51 @@
 """Texture: images rougher than any camera's, or discrete columns of a table with values that do not occur."""
 
+from typing import Any
+
 import numpy as np
 
+from detector.compiled import lean
 from detector.geometry import layout
+from detector.once import once
 from detector.population import Population
 from detector.signals.base import (
     Batch,
     Columns,
     Counts,
     Event,
-    Flags,
     Hit,
+    Outcomes,
     Signal,
     Trace,
-    beyond,
     known,
     number,
     times,
 )
 
 HALF = 0.5  # of a table's discrete columns off their grid
+_BELOW_HALF = np.nextafter(np.float32(HALF), np.float32(0))
 
 
-def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags, Flags]]:
+@once
+def _usual(population: Population) -> tuple[Any, Any]:
+    """Return what is not beyond the ordinary, and not far beyond."""
     if not layout(population.shape).image:
-        seen = ~batch.repeat & batch.has_input & known(batch.tex)
-        return [(beyond(batch.tex, 0.0), seen), (batch.tex >= HALF, seen)]
-    seen = ~batch.repeat & batch.has_input & known(batch.tex)
-    return [_rough(batch, seen, number(population, name)) for name in ("tex99", "tex998")]
+        return np.float32(0), _BELOW_HALF
+    return np.float32(number(population, "tex99")), np.float32(number(population, "tex998"))
 
 
-def _rough(batch: Batch, seen: Flags, threshold: float) -> tuple[Flags, Flags]:
-    return beyond(batch.tex, threshold), np.asarray(seen & known(threshold), np.bool_)
+def _fold(batch: Batch, _: Columns, population: Population, out: Outcomes) -> None:
+    _compare((batch.tex, batch.has_input, batch.repeat), _usual(population), out)
+
+
+@lean
+def _compare(seen: Any, usual: tuple[float, float], out: Outcomes) -> None:
+    tex, has_input, repeat = seen
+    for row in range(tex.shape[0]):
+        asked = has_input[row] and not repeat[row] and known(tex[row])
+        for degree in range(2):
+            out.hit[row, out.first + degree] = tex[row] > usual[degree]
+            out.trial[row, out.first + degree] = asked and known(usual[degree])
 
 
 def _because(counts: Counts) -> str:

@@ -5,39 +5,61 @@ trees that tell ordinary inputs and all their virtual copies from synthetic fore
 a client from a new domain breaks both ceilings at once.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
+from detector.compiled import lean
 from detector.population import Population
 from detector.signals.base import (
     Batch,
     Columns,
     Counts,
     Event,
-    Flags,
     Hit,
+    Outcomes,
     Signal,
     Trace,
-    beyond,
     known,
     number,
+    numbers,
     ratio,
     times,
 )
 
 
-def _fold(batch: Batch, _: Columns, population: Population) -> list[tuple[Flags, Flags]]:
-    strange = [_strange(batch, number(population, name)) for name in ("for96", "for995")]
-    return [_far(batch, population, "97"), _far(batch, population, "997"), *strange]
+class _Usual(NamedTuple):
+    """The population's numbers."""
+
+    dc97: float
+    dc997: float
+    res97: float
+    res997: float
+    for96: float
+    for995: float
 
 
-def _strange(batch: Batch, threshold: float) -> tuple[Flags, Flags]:
-    return beyond(batch.foreign, threshold), batch.fresh & known(batch.foreign, threshold)
+_usual = numbers(_Usual)
 
 
-def _far(batch: Batch, population: Population, quantile: str) -> tuple[Flags, Flags]:
-    cell, residual = number(population, f"dc{quantile}"), number(population, f"res{quantile}")
-    far = beyond(batch.dc, cell) | beyond(batch.res, residual)
-    return far, batch.fresh & known(batch.dc, batch.res, cell, residual)
+def _fold(batch: Batch, _: Columns, population: Population, out: Outcomes) -> None:
+    _compare((batch.fresh, batch.dc, batch.res, batch.foreign), _usual(population), out)
+
+
+@lean
+def _compare(seen: Any, usual: _Usual, out: Outcomes) -> None:
+    fresh, dc, res, foreign = seen
+    for row in range(fresh.shape[0]):
+        hit, trial = out.hit[row, out.first :], out.trial[row, out.first :]
+        placed = fresh[row] and known(dc[row]) and known(res[row])
+        hit[0] = dc[row] > usual.dc97 or res[row] > usual.res97
+        hit[1] = dc[row] > usual.dc997 or res[row] > usual.res997
+        hit[2] = foreign[row] > usual.for96
+        hit[3] = foreign[row] > usual.for995
+        trial[0] = placed and known(usual.dc97) and known(usual.res97)
+        trial[1] = placed and known(usual.dc997) and known(usual.res997)
+        trial[2] = fresh[row] and known(foreign[row]) and known(usual.for96)
+        trial[3] = fresh[row] and known(foreign[row]) and known(usual.for995)
 
 
 def _because(counts: Counts) -> str:

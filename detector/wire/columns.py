@@ -35,20 +35,16 @@ class Part(NamedTuple):
     """Readable rows of one model, their inputs still in blocks."""
 
     queries: Queries  # without input
-    blocks: list[Block]
+    blocks: Sequence[Block]
 
 
 def finish(columns: Columns) -> Part:
     """Return the readable rows. What was refused with 4xx or 5xx keeps no input: it is never scored."""
-    keep = np.ones(len(columns.time), np.bool_)
-    keep[list(columns.faults)] = False
-    position = np.cumsum(keep) - 1
-    blocks = [_kept(block, keep & columns.scored, position) for block in columns.blocks]
-    count = int(keep.sum())
-    has_input = np.zeros(count, np.bool_)
+    keep, blocks = _readable(columns)
+    client, clients, tenants = _present(columns, keep)
+    has_input = np.zeros(len(client), np.bool_)
     for block in blocks:
         has_input[block.rows] = True
-    client, clients, tenants = _present(columns, keep)
     queries = Queries(
         model=columns.model,
         clients=clients,
@@ -91,6 +87,16 @@ def row_faults(raw: RawRecord, faults: dict[int, str]) -> list[Unreadable]:
     ]
 
 
+def _readable(columns: Columns) -> tuple[npt.NDArray[np.bool_] | slice, Sequence[Block]]:
+    """Return which rows can be read, and the blocks of those that are scored; mostly all are."""
+    if not columns.faults and columns.scored.all():
+        return slice(None), columns.blocks
+    keep = np.ones(len(columns.time), np.bool_)
+    keep[list(columns.faults)] = False
+    position = np.cumsum(keep) - 1
+    return keep, [_kept(block, keep & columns.scored, position) for block in columns.blocks]
+
+
 def _kept(block: Block, keep: npt.NDArray[np.bool_], position: npt.NDArray[np.intp]) -> Block:
     kept = keep[block.rows]
     if kept.all():
@@ -99,9 +105,12 @@ def _kept(block: Block, keep: npt.NDArray[np.bool_], position: npt.NDArray[np.in
 
 
 def _present(
-    columns: Columns, keep: npt.NDArray[np.bool_]
+    columns: Columns, keep: npt.NDArray[np.bool_] | slice
 ) -> tuple[npt.NDArray[np.int32], tuple[str, ...], tuple[str | None, ...]]:
-    used, client = np.unique(columns.client[keep], return_inverse=True)
+    asked = columns.client[keep]
+    if np.bincount(asked, minlength=len(columns.clients)).all():
+        return asked, tuple(columns.clients), tuple(columns.tenants)
+    used, client = np.unique(asked, return_inverse=True)
     clients = tuple(columns.clients[at] for at in used)
     tenants = tuple(columns.tenants[at] for at in used)
     return client.astype(np.int32), clients, tenants

@@ -42,7 +42,7 @@ def id_bytes(text: str) -> bytes:
 def id_column(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
     """Return the 16 bytes of each id, <u8[n, 2]; where all are UUIDs, as most producers write them, all at once."""
     whole = "".join(texts)
-    if not whole.isascii() or any(len(text) != _UUID_LENGTH for text in texts):
+    if not whole.isascii() or set(map(len, texts)) != {_UUID_LENGTH}:
         return _numbers([id_bytes(text) for text in texts])
     chars = np.frombuffer(whole.encode(), np.uint8).reshape(-1, _UUID_LENGTH)
     digits = _VALUES[chars[:, _DIGITS]]

@@ -124,7 +124,7 @@ def test_the_strongest_stay(hits: list[tuple[int, int]], stops: list[int]) -> No
     """Of (client, strength) in any parts the strongest stay, of equals the earliest: a plain sort says the same."""
     table = Table(16)
     slots = [table.slot("one"), table.slot("other")]
-    waiting = examples.Waiting(table.columns["examples"], _hits(hits))
+    waiting = examples.Waiting(table.columns["examples"], [_told(hits)])
     for stop in [*sorted(stops), len(hits)]:
         waiting.keep(stop)
 
@@ -134,18 +134,15 @@ def test_the_strongest_stay(hits: list[tuple[int, int]], stops: list[int]) -> No
         assert sorted(kept[kept > 0].tolist()) == sorted(number for _, number in sorted(own)[: examples.KEPT])
 
 
-def _hits(hits: list[tuple[int, int]]) -> examples.Hits:
+def _told(hits: list[tuple[int, int]]) -> tuple[examples.Told, examples.Hits]:
     count = len(hits)
-    called = names.blank(count, 3)
-    called[:, 0, names.NUMBER] = 1 + np.arange(count)
-    return examples.Hits(
-        row=np.arange(count),
-        slot=np.array([client for client, _ in hits], np.int64),
-        signal=np.full(count, LINE),
-        names=called,
-        numbers=np.zeros((count, 2), np.float32),
-        strength=np.array([strength for _, strength in hits], np.float32),
-    )
+    called, begin = names.blank(count), np.zeros(len(SIGNALS) + 1, np.int64)
+    called[:, names.NUMBER] = 1 + np.arange(count)
+    begin[LINE + 1 :] = count
+    told = examples.Told(np.arange(count), np.array([client for client, _ in hits], np.int64), called)
+    strength = np.array([strength for _, strength in hits], np.float32)
+    numbers, partners = np.zeros((count, 2), np.float32), names.blank(count, 2)
+    return told, examples.Hits(begin, np.arange(count), partners, numbers, strength)
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)

@@ -30,6 +30,7 @@ def _asked(rows: np.ndarray, label: list[int]) -> memory.Asked:
         np.ones(count, np.float32),
         np.ones(count, np.bool_),
         blank(count),
+        np.arange(count),
     )
 
 

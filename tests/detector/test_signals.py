@@ -9,9 +9,10 @@ import numpy.typing as npt
 import pytest
 
 from detector.clients import Table
+from detector.compiled import by_client
 from detector.population import Population
 from detector.signals import EVENTS, KINDS, ROW, SIGNALS, SPANS
-from detector.signals.base import Batch, Counts, Flags, Signal
+from detector.signals.base import Batch, Counts, Flags, Outcomes, Signal
 from detector.windows import Watch
 from tests.detector import build
 
@@ -40,13 +41,21 @@ def _batch(population: Population) -> Batch:
 
 
 def _fold(signal: Signal, table: Table, batch: Batch) -> npt.NDArray[np.bool_]:
+    """Return hits and trials of each event, b1[E, 2, n]."""
     assert signal.fold is not None
-    told = signal.fold(batch, table.columns[signal.name], build.population())
-    return np.array([[np.broadcast_to(flags, len(batch)) for flags in pair] for pair in told])
+    out = _blank(signal, len(batch))
+    signal.fold(batch, table.columns[signal.name], build.population(), out)
+    return np.array([(hit & trial, trial) for hit, trial in zip(out.hit.T, out.trial.T, strict=True)])
+
+
+def _blank(signal: Signal, rows: int) -> Outcomes:
+    hit, trial = np.zeros((2, rows, len(signal.events)), np.bool_)
+    return Outcomes(hit, trial, 0)
 
 
 def _part(batch: Batch, rows: slice) -> Batch:
-    return Batch(**{field.name: getattr(batch, field.name)[rows] for field in fields(batch)})
+    part = Batch(**{field.name: getattr(batch, field.name)[rows] for field in fields(batch)})
+    return replace(part, order=by_client(part.slot))
 
 
 def _table() -> Table:
@@ -95,9 +104,10 @@ def test_unknown_is_not_zero(signal: Signal, batch: Batch) -> None:
 def test_unknown_windows_are_not_zero(signal: Signal) -> None:
     """A window of which nothing is known is no trial."""
     assert signal.read is not None
-    blank = np.full((3, len(ROW)), np.nan, np.float32)
+    blank, out = np.full((3, len(ROW)), np.nan, np.float32), _blank(signal, 3)
+    signal.read(blank, build.population(), out)
 
-    assert not np.any([trial for _, trial in signal.read(blank, build.population())])
+    assert not out.trial.any()
 
 
 @pytest.mark.parametrize("signal", FOLDS, ids=lambda signal: signal.name)
