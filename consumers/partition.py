@@ -214,7 +214,8 @@ class Partition:
 
     def _snapshots_due(self, keep: int) -> bool:
         checkpoints, predictions = self._since
-        often = checkpoints >= SNAPSHOT_CHECKPOINTS or predictions >= SNAPSHOT_QUERIES
+        patience = 2 if self.pending.verdicts else 1  # somebody waits for a verdict: the next one may do
+        often = checkpoints >= patience * SNAPSHOT_CHECKPOINTS or predictions >= SNAPSHOT_QUERIES
         return often or self.detector.size > keep  # nobody leaves memory without a snapshot
 
     def _checkpoint(
