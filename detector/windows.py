@@ -144,7 +144,7 @@ class Watch:
         if not self._readable(queries) or math.isnan(scales.r + scales.udist):
             has_input[:] = False
         seen = self._features(queries, has_input, label)
-        asked = memory.asked((slot, has_input, label, named), seen, population)
+        asked = memory.asked((slot, has_input, label, named), seen)
         related = memory.relate(self.table.columns["memory"], self.table.head["seed"], asked, scales)
         told = leakage.Seen(slot, label, has_input, related.repeat, asked.ux, seen.cell, closing[0], asked.order)
         known = leakage.follow(self.table.columns["leakage"], self._points, told, closing[1])
@@ -179,7 +179,7 @@ class Watch:
 
     def _signals(self, population: Population, batch: Batch) -> tuple[Flags, Flags]:
         """Return hits and trials of the events of single queries, b1[n, E]."""
-        hit, trial = np.zeros((2, len(batch), len(EVENTS)), np.bool_)
+        hit, trial = np.zeros((2, len(batch.slot), len(EVENTS)), np.bool_)
         for signal in SIGNALS:
             if signal.fold is not None:
                 out = Outcomes(hit, trial, SPANS[signal.name][1])
