@@ -18,7 +18,6 @@ import numpy as np
 from benchmarks.world import MODEL, World, taught
 from detector import (
     examples,
-    feature_loops,
     features,
     judge,
     leakage,
@@ -26,7 +25,6 @@ from detector import (
     names,
     post,
     signals,
-    trees,
     window_fold,
     windows,
 )
@@ -40,29 +38,18 @@ ROUNDS: Final = 3  # the fastest is told
 
 
 class Stage(NamedTuple):
-    """A function that is timed. `within`: only when called by one of these stages."""
+    """A function that is timed."""
 
     name: str
     owner: Any
     function: str
-    within: tuple[str, ...] = ()
 
 
-VIEWS: Final = "views: rest"
 STAGES: Final = (
     Stage("slots, counts, repeated ids", windows.Watch, "seats"),
     Stage("slots, counts, repeated ids", windows.Watch, "_hear"),
     Stage("copied rows", Queries, "take"),
-    Stage("features: rest", features, "look"),
-    Stage(VIEWS, features, "_views"),
-    *(Stage(f"views: {name}", feature_loops, name) for name in ("scaled", "chosen", "folded", "pooled", "contrast")),
-    *(Stage(f"views: {name}", feature_loops, name) for name in ("roughness", "off_grid")),
-    Stage("views: sketch z", feature_loops, "projected", (VIEWS,)),
-    Stage("principal axes", features, "reduce"),
-    Stage("nearest cell", features, "_nearest"),
-    Stage("surrogate", features, "doubt"),
-    Stage("boosted trees", trees, "rows"),
-    Stage("boosted trees", trees, "answer"),
+    Stage("features", features, "look"),
     Stage("names", names, "of"),
     Stage("memory", memory, "asked"),
     Stage("memory", memory, "relate"),
@@ -107,8 +94,6 @@ class Clock:
         """Return the function with its time charged to the stage."""
 
         def charged(*given: Any, **named: Any) -> Any:
-            if stage.within and self._inside[-1] not in stage.within:
-                return function(*given, **named)
             self.enter(stage.name)
             try:
                 return function(*given, **named)

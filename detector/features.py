@@ -9,7 +9,7 @@ NaN is *unknown*. `geometry` names what is read of the population.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +35,7 @@ class Views:
     tex: Floats  # [n] roughness of an image; share of a table's discrete columns off their grid
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(NamedTuple):
     """All readings of single queries. [n] rows; unknown is NaN, -1 for `cell`."""
 
     z: Floats  # [n, 48]
@@ -52,7 +51,7 @@ class Features:
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Features":
         """Return the chosen rows."""
-        return Features(*(getattr(self, name)[rows] for name in self.__slots__))
+        return Features._make(column[rows] for column in self)
 
 
 class Lens:
@@ -125,7 +124,7 @@ def look(glass: Lens, inputs: Floats, label: npt.NDArray[np.int64]) -> Features:
 
 
 def _look(glass: Lens, inputs: Floats, label: npt.NDArray[np.int64]) -> Features:
-    return Features(*sight.look(glass.optics, inputs, np.require(label, np.int64, ["C", "W"])))
+    return Features._make(sight.look(glass.optics, inputs, _labels(label)))
 
 
 def asked_of_trees(glass: Lens, inputs: Floats) -> Floats:
@@ -135,7 +134,7 @@ def asked_of_trees(glass: Lens, inputs: Floats) -> Floats:
 
 def doubt(glass: Lens, u: Floats, label: npt.NDArray[np.int64]) -> Floats:
     """Return the surrogate's margin f4[n] for the answered label; unknown for labels the population never saw."""
-    return np.asarray(sight.doubted(glass.optics, _plain(u), np.require(label, np.int64, ["C", "W"])), np.float32)
+    return np.asarray(sight.doubted(glass.optics, _plain(u), _labels(label)), np.float32)
 
 
 def _coarse_columns(layout: Layout, model: str) -> tuple[npt.NDArray[np.int32], Floats]:
@@ -164,11 +163,19 @@ def _matrix(population: Population, name: str) -> Floats:
 
 def _plain(values: npt.NDArray[Any]) -> Floats:
     """Return contiguous, writable float32: the one form for which the loops are compiled."""
-    return np.require(values, np.float32, ["C", "W"])
+    return values if _is_plain(values, np.float32) else np.require(values, np.float32, ["C", "W"])
+
+
+def _labels(label: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    return label if _is_plain(label, np.int64) else np.require(label, np.int64, ["C", "W"])
+
+
+def _is_plain(values: npt.NDArray[Any], dtype: Any) -> bool:
+    return values.dtype == dtype and values.flags.carray  # numpy.require takes ten times as long to see it
 
 
 def _joined(parts: Sequence[Features]) -> Features:
-    return Features(*(np.concatenate([getattr(part, name) for part in parts]) for name in Features.__slots__))
+    return Features._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
 
 def unknown(count: int) -> Features:
@@ -191,7 +198,7 @@ def unknown(count: int) -> Features:
 def spread(known: Features, rows: npt.NDArray[np.intp], count: int) -> Features:
     """Return features of `count` queries, of which `rows` have an input and the others are unknown."""
     blank = unknown(count)
-    columns = {name: getattr(blank, name).copy() for name in Features.__slots__}
+    columns = {name: column.copy() for name, column in blank._asdict().items()}
     columns["ux"] = np.zeros((count, known.ux.shape[1]), np.float32)
     for name, column in columns.items():
         column[rows] = getattr(known, name)

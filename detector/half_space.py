@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detector.compiled import compiled
+from detector.compiled import compiled, lean
 
 TREES: Final = 25
 HEIGHT: Final = 8
@@ -65,7 +65,7 @@ def taught(trees: HalfSpaces, rows: Rows, usual: Rows, window: int) -> npt.NDArr
 def scores(trees: HalfSpaces, rows: Rows, window: int) -> npt.NDArray[np.float64]:
     """Return how odd each row f4[m, R] is, 0..1; where a number is unknown a walk follows the greater mass."""
     out = np.zeros(len(rows))
-    _score(trees, rows, window, out)
+    score(trees, rows, window, out)
     return out
 
 
@@ -74,7 +74,7 @@ def _teach(trees: HalfSpaces, rows: Any, window: int, said: Any) -> None:
     given, whole = rows
     for row in range(given.shape[0]):
         if row >= window:
-            _score(trees, given[row : row + 1], window, said[row : row + 1])
+            score(trees, given[row : row + 1], window, said[row : row + 1])
         for tree in range(trees.column.shape[0]):
             _learn(trees.column[tree], trees.threshold[tree], trees.filling[tree], whole[row])
         if (row + 1) % window == 0:
@@ -91,8 +91,9 @@ def _learn(column: Any, threshold: Any, filling: Any, row: Any) -> None:
     filling[node] += 1
 
 
-@compiled
-def _score(trees: HalfSpaces, rows: Any, window: int, out: Any) -> None:
+@lean
+def score(trees: HalfSpaces, rows: Any, window: int, out: Any) -> None:
+    """Write `scores`."""
     most = trees.column.shape[0] * window * trees.filled.shape[1]
     for row in range(rows.shape[0]):
         total = 0
@@ -101,7 +102,7 @@ def _score(trees: HalfSpaces, rows: Any, window: int, out: Any) -> None:
         out[row] = 1 - total / most
 
 
-@compiled
+@lean
 def _mass(trees: HalfSpaces, tree: int, row: Any, least: float) -> int:
     """Return the rows that came by at each node of a walk, times two to the power of its depth."""
     node, times, total = 0, 1, 0

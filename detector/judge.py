@@ -149,8 +149,7 @@ class Judge:
 
 def state(head: dict[str, npt.NDArray[Any]], columns: dict[str, npt.NDArray[Any]]) -> Any:
     """Return the columns that `Judge.weigh` moves."""
-    held = head | columns
-    return _State(*(held[name] for name in _State._fields))
+    return _State(*(columns[name] if name in columns else head[name] for name in _State._fields))
 
 
 @lean

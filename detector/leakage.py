@@ -131,13 +131,22 @@ def figures(population: Population, points: Points | None, found: Known) -> npt.
     """
     if points is None or len(found.agreed) == 0:
         return np.full(len(found.agreed), np.nan)
-    drawn = population.arrays.get("leakage_map", np.array([[0.0, 0.0], [1.0, 1.0]]))
-    copied = np.interp(found.agreed / len(points.answer), drawn[:, 0], drawn[:, 1])
+    share, reached = _drawn(population)
+    copied = np.interp(found.agreed / len(points.answer), share, reached)
     further = np.fmax(bound(population, found.learnt) - copied, 0)
     copied += BEYOND * np.minimum(_variety(points, found.alike), 1) * further
-    copied = np.where(found.answered >= KNOWN_MIN, copied, np.nan)
-    at_most = np.where(found.blind >= KNOWN_MIN, bound(population, found.blind), np.nan)
-    return np.asarray(np.round(np.fmax(copied, at_most), 3), np.float64)
+    copied[found.answered < KNOWN_MIN] = np.nan
+    blind = found.blind >= KNOWN_MIN
+    if blind.any():  # as few are
+        copied = np.fmax(copied, np.where(blind, bound(population, found.blind), np.nan))
+    return np.asarray(copied.round(3), np.float64)
+
+
+@once
+def _drawn(population: Population) -> npt.NDArray[np.float64]:
+    """Return the map from the share of points that a copy labels alike to what a network would, f8[2, k]."""
+    drawn = population.arrays.get("leakage_map", np.array([[0.0, 0.0], [1.0, 1.0]]))
+    return np.ascontiguousarray(drawn.T, np.float64)
 
 
 def _variety(points: Points, alike: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -150,10 +159,17 @@ def bound(population: Population, queries: Any) -> Any:
 
     It costs nothing and needs no input; beyond the curve's last point it stays at the last value.
     """
-    curve = population.arrays.get("leakage_curve")
+    curve = _curve(population)
     if curve is None:
         return np.full(np.shape(queries), np.nan)
-    return np.interp(np.log1p(queries), np.log1p(curve[:, 0]), curve[:, 1])
+    return np.interp(np.log1p(queries), curve[0], curve[1])
+
+
+@once
+def _curve(population: Population) -> npt.NDArray[np.float64] | None:
+    """Return the learning curve over the log of 1 + queries, f8[2, k]."""
+    curve = population.arrays.get("leakage_curve")
+    return None if curve is None else np.array([np.log1p(curve[:, 0]), curve[:, 1]], np.float64)
 
 
 def budget(population: Population, policy: Policy) -> float:

@@ -16,6 +16,7 @@ from detector.compiled import Order, by_client, inlined, lean, put
 from detector.features import Features
 from detector.geometry import COORDS, SCENE, SKETCH
 from detector.names import WIDTH, blank
+from detector.once import once
 from detector.population import Population
 from detector.search import BLOCK, search
 from detector.signals.base import BESIDE, BY_BASE, BY_FLIP, BY_PARENT, PARTNERS, Columns, Field, Flags, Ints, number
@@ -82,7 +83,7 @@ class Asked(NamedTuple):
     ux: npt.NDArray[np.float32]
     c: npt.NDArray[np.int16]
     sc: npt.NDArray[np.float32]
-    ordinary: npt.NDArray[np.bool_]
+    foreign: npt.NDArray[np.float32]
     name: npt.NDArray[np.int64]
     order: Order
 
@@ -92,6 +93,7 @@ class Scales(NamedTuple):
 
     r: float
     udist: float
+    strange: Any  # f4: an input that looks more foreign is no ordinary one
     coords: int  # raw coordinates in use
     numeric: int  # how many of the first ones are a table's numeric columns; 0 for images
 
@@ -101,25 +103,21 @@ class Relations(NamedTuple):
 
     dflip: npt.NDArray[np.float32]
     dmin: npt.NDArray[np.float32]
-    base: npt.NDArray[np.int64]
-    base_same: npt.NDArray[np.bool_]
-    step: npt.NDArray[np.float32]
     changed: npt.NDArray[np.float32]
+    halfway: npt.NDArray[np.float32]
+    part: npt.NDArray[np.float32]  # for the signal `line` to tell
+    base_same: npt.NDArray[np.bool_]
     lattice: npt.NDArray[np.bool_]
     tinted: npt.NDArray[np.bool_]
     related: npt.NDArray[np.bool_]
     repeat: npt.NDArray[np.bool_]
     trial: npt.NDArray[np.bool_]
     fresh: npt.NDArray[np.bool_]
-    halfway: npt.NDArray[np.float32]
     chained: npt.NDArray[np.bool_]
-    part: npt.NDArray[np.float32]  # for the signal `line` to tell
+    base: npt.NDArray[np.int64]
+    step: npt.NDArray[np.float32]
     beside: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
-
-
-FLOATS: Final = ("dflip", "dmin", "changed", "halfway", "part")
-FLAGS: Final = ("base_same", "lattice", "tinted", "related", "repeat", "trial", "fresh", "chained")
 
 
 def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scales) -> Relations:
@@ -133,39 +131,37 @@ def relate(columns: Columns, seed: npt.NDArray[Any], asked: Asked, scales: Scale
 
 def _unknown(count: int) -> Relations:
     """Return what is known before a memory is searched. Columns of one kind lie in one array: it is made at once."""
-    columns: dict[str, Any] = dict(zip(FLOATS, np.full((len(FLOATS), count), np.nan, np.float32), strict=True))
-    columns |= zip(FLAGS, np.zeros((len(FLAGS), count), np.bool_), strict=True)
-    return Relations(
-        **columns,
-        base=np.full(count, -1, np.int64),
-        step=np.zeros((count, SKETCH), np.float32),
-        beside=blank(count, BESIDE),
-        ends=blank(count, PARTNERS),
-    )
+    floats, flags = np.full((5, count), np.nan, np.float32), np.zeros((8, count), np.bool_)
+    base, step = np.full(count, -1, np.int64), np.zeros((count, SKETCH), np.float32)
+    return Relations._make((*floats, *flags, base, step, blank(count, BESIDE), blank(count, PARTNERS)))
 
 
-def asked(queries: tuple[Ints, Flags, Ints, Ints], features: Features, population: Population) -> Asked:
+def asked(queries: tuple[Ints, Flags, Ints, Ints], features: Features) -> Asked:
     """Return the queries (slot, has_input, label, name) as the fold takes them."""
     slot, has_input, label, name = queries
-    order = by_client(slot)
-    ordinary = ~(features.foreign > number(population, "for96"))
-    return Asked(slot, has_input, label, features.z, scene(features.ux), features.c, features.sc, ordinary, name, order)
+    ux = scene(features.ux)
+    return Asked(
+        slot, has_input, label, features.z, ux, features.c, features.sc, features.foreign, name, by_client(slot)
+    )
 
 
 def scene(ux: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return the first 24 principal axes, absent ones zero; f4[n, 24]."""
+    if ux.shape[1] >= SCENE:
+        return np.ascontiguousarray(ux[:, :SCENE])
     out = np.zeros((len(ux), SCENE), np.float32)
-    axes = min(SCENE, ux.shape[1])
-    out[:, :axes] = ux[:, :axes]
+    out[:, : ux.shape[1]] = ux
     return out
 
 
+@once
 def scales(population: Population) -> Scales:
     """Return what is near in this population."""
     coords = population.arrays.get("coords", np.empty(0))
     numeric = population.arrays.get("numeric")
     first = 0 if numeric is None else int(np.sum(numeric[coords]))
-    return Scales(number(population, "r"), number(population, "udist"), len(coords), first)
+    strange = np.float32(number(population, "for96"))
+    return Scales(number(population, "r"), number(population, "udist"), strange, len(coords), first)
 
 
 @lean
@@ -209,7 +205,7 @@ def _take(ring: Ring, query: Any, scales: Scales, out: Relations, scratch: Any) 
     out.fresh[row] = not (repeat or made or near.dmin < radius or near.ub < REPEAT * scales.udist)
     if not repeat:
         place = _remember(ring, asked, row)
-        ring.ordinary[slot, place] = asked.ordinary[row] or made
+        ring.ordinary[slot, place] = not asked.foreign[row] > scales.strange or made
         ring.middle[slot, place] = not np.isnan(out.halfway[row])
     elif ring.granted[slot, near.same] < GRANTS:
         ring.granted[slot, near.same] += 1

@@ -23,6 +23,7 @@ from detector.signals import EVENTS, QUERY_EVENTS, ROW, SIGNALS, SPANS
 from detector.signals.base import Batch, Flags, Ints, Outcomes
 
 MOVING: Final = np.array([event.moving for event in EVENTS])
+MIXED: Final = np.uint64(0x9E3779B97F4A7C15)  # makes one number of an id's two
 RATED: Final = np.array(QUERY_EVENTS)
 
 
@@ -82,10 +83,10 @@ class Watch:
 
     def seats(self, queries: Queries) -> Ints:
         """Return each query's slot; each client's tenant becomes the one last stated."""
-        of = [0] * len(queries.clients)
+        of, slots = [0] * len(queries.clients), self.table.slots
         for client in sorted(set(queries.client.tolist())):
-            slot = self.table.slot(queries.clients[client])
-            of[client] = slot
+            name = queries.clients[client]
+            of[client] = slot = slots[name] if name in slots else self.table.slot(name)
             self.table.tenants[slot] = queries.tenants[client]
         return np.array(of, np.int64)[queries.client]
 
@@ -116,11 +117,11 @@ class Watch:
     def _hear(self, queries: Queries, slot: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Flags]:
         """Count every query; return the counts and which queries are to be scored (no 4xx, no repeated id)."""
         head, heard = self.table.head, self.table.columns["heard"]
-        ids = queries.id[:, 0] ^ (queries.id[:, 1] * np.uint64(0x9E3779B97F4A7C15))
         counted, fresh = np.zeros(len(slot), np.int64), np.zeros(len(slot), np.bool_)
-        scored = np.array(queries.scored, np.bool_)
         columns = (head["queries"], head["scored"], head["last"], heard["ids"], heard["next"])
-        _count(columns, (slot, np.array(queries.time), ids, scored), (counted, fresh))
+        # copies: a loop is compiled once more for columns that are read-only or a part of others
+        asked = (slot, np.array(queries.time), np.array(queries.id, order="C"), np.array(queries.scored, np.bool_))
+        _count(columns, asked, (counted, fresh))
         return counted, fresh
 
     def leakage(self, slot: int) -> float:
@@ -144,7 +145,7 @@ class Watch:
         if not self._readable(queries) or math.isnan(scales.r + scales.udist):
             has_input[:] = False
         seen = self._features(queries, has_input, label)
-        asked = memory.asked((slot, has_input, label, named), seen, population)
+        asked = memory.asked((slot, has_input, label, named), seen)
         related = memory.relate(self.table.columns["memory"], self.table.head["seed"], asked, scales)
         told = leakage.Seen(slot, label, has_input, related.repeat, asked.ux, seen.cell, closing[0], asked.order)
         known = leakage.follow(self.table.columns["leakage"], self._points, told, closing[1])
@@ -179,7 +180,7 @@ class Watch:
 
     def _signals(self, population: Population, batch: Batch) -> tuple[Flags, Flags]:
         """Return hits and trials of the events of single queries, b1[n, E]."""
-        hit, trial = np.zeros((2, len(batch), len(EVENTS)), np.bool_)
+        hit, trial = np.zeros((2, len(batch.slot), len(EVENTS)), np.bool_)
         for signal in SIGNALS:
             if signal.fold is not None:
                 out = Outcomes(hit, trial, SPANS[signal.name][1])
@@ -214,15 +215,16 @@ def _nothing() -> Closed:
 @lean
 def _count(columns: Any, batch: Any, out: Any) -> None:
     queries, scores, last, ids, places = columns
-    slots, time, asked, scored = batch
+    slots, time, id_of, scored = batch
     counted, fresh = out
     for row in range(slots.shape[0]):
         slot = slots[row]
         queries[slot] += 1
         last[slot] = max(last[slot], time[row])
         counted[row] = queries[slot]
-        if scored[row] and not _heard(ids[slot], asked[row], places[slot]):
-            ids[slot, places[slot] % IDS] = asked[row]
+        asked = id_of[row, 0] ^ (id_of[row, 1] * MIXED)
+        if scored[row] and not _heard(ids[slot], asked, places[slot]):
+            ids[slot, places[slot] % IDS] = asked
             places[slot] += 1
             scores[slot] += 1
             fresh[row] = True

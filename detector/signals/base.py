@@ -44,8 +44,7 @@ class Field(NamedTuple):
     initial: float = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Scored queries of one model in stream order, with everything that signals read. [n] rows; NaN is unknown."""
 
     slot: npt.NDArray[np.int64]
@@ -81,9 +80,6 @@ class Batch:
     beside: Names  # [n, BESIDE, 5] whom it was compared with; nobody: zeros
     ends: Names  # [n, 2, 5] ends of the line that it lies on
     part: npt.NDArray[np.float32]  # how far along from the first end, 0..1
-
-    def __len__(self) -> int:
-        return len(self.slot)
 
 
 Flags: TypeAlias = npt.NDArray[np.bool_]

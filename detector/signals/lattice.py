@@ -45,7 +45,7 @@ _WORDS = (
 
 
 def _trace(batch: Batch, _: Population) -> Trace:
-    return Trace(np.zeros(len(batch)), partners=[batch.beside[:, BY_PARENT]])
+    return Trace(np.zeros(len(batch.slot)), partners=[batch.beside[:, BY_PARENT]])
 
 
 def _words(hit: Hit) -> str:

@@ -45,7 +45,7 @@ def test_rows_do_not_know_of_each_other(count: int, first: int) -> None:
     whole = features.extract(build.population(), life.input, life.label)
     part = features.extract(build.population(), life.input[first : first + count], life.label[first : first + count])
 
-    for name in features.Features.__slots__:
+    for name in features.Features._fields:
         assert np.array_equal(getattr(part, name), getattr(whole, name)[first : first + count], equal_nan=True)
 
 

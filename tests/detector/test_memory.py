@@ -11,7 +11,7 @@ from detector.names import blank
 from detector.windows import Watch
 from tests.detector import build
 
-SCALES = memory.Scales(r=1.0, udist=10.0, coords=COORDS, numeric=0)
+SCALES = memory.Scales(r=1.0, udist=10.0, strange=np.float32(0), coords=COORDS, numeric=0)
 
 
 def _asked(rows: np.ndarray, label: list[int]) -> memory.Asked:
@@ -28,7 +28,7 @@ def _asked(rows: np.ndarray, label: list[int]) -> memory.Asked:
         ux,
         c,
         np.ones(count, np.float32),
-        np.ones(count, np.bool_),
+        np.zeros(count, np.float32),
         blank(count),
         np.arange(count),
     )

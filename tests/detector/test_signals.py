@@ -1,7 +1,6 @@
 """What every signal must pass; the registry says which signals there are."""
 
 import re
-from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ def _batch(population: Population) -> Batch:
 def _fold(signal: Signal, table: Table, batch: Batch) -> npt.NDArray[np.bool_]:
     """Return hits and trials of each event, b1[E, 2, n]."""
     assert signal.fold is not None
-    out = _blank(signal, len(batch))
+    out = _blank(signal, len(batch.slot))
     signal.fold(batch, table.columns[signal.name], build.population(), out)
     return np.array([(hit & trial, trial) for hit, trial in zip(out.hit.T, out.trial.T, strict=True)])
 
@@ -54,8 +53,8 @@ def _blank(signal: Signal, rows: int) -> Outcomes:
 
 
 def _part(batch: Batch, rows: slice) -> Batch:
-    part = Batch(**{field.name: getattr(batch, field.name)[rows] for field in fields(batch)})
-    return replace(part, order=by_client(part.slot))
+    part = Batch._make(column[rows] for column in batch)
+    return part._replace(order=by_client(part.slot))
 
 
 def _table() -> Table:
@@ -89,13 +88,13 @@ def test_explains_itself(signal: Signal) -> None:
 @pytest.mark.parametrize("signal", FOLDS, ids=lambda signal: signal.name)
 def test_unknown_is_not_zero(signal: Signal, batch: Batch) -> None:
     """A query without input, label and probabilities is no trial of anything."""
-    nan = np.full(len(batch), np.nan, np.float32)
+    nan = np.full(len(batch.slot), np.nan, np.float32)
     floats = ("margin_low", "margin_high", "tex", "dc", "res", "sm", "dflip", "dmin", "changed")
     unknown: dict[str, Any] = dict.fromkeys(floats, nan)
     for name in ("has_input", "base_same", "lattice", "related", "repeat", "trial", "fresh"):
-        unknown[name] = np.zeros(len(batch), np.bool_)
-    unknown |= {"label": np.full(len(batch), -1), "cell": np.full(len(batch), -1, np.int32)}
-    blank = replace(batch, **unknown)
+        unknown[name] = np.zeros(len(batch.slot), np.bool_)
+    unknown |= {"label": np.full(len(batch.slot), -1), "cell": np.full(len(batch.slot), -1, np.int32)}
+    blank = batch._replace(**unknown)
 
     assert not _fold(signal, _table(), blank)[:, 1].any()
 
