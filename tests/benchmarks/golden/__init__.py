@@ -4,13 +4,20 @@ After a change that is meant, `python -m tests.benchmarks.golden` rewrites them.
 """
 
 import json
+import math
+from collections.abc import Iterable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from benchmarks.arena.records import Record
+import msgspec
+
+from benchmarks.arena.records import OURS, Record
 from benchmarks.arena.sizes import QUICK
 from benchmarks.detection import study
 
+Figures = dict[str, dict[str, float]]  # by what became of thieves, and attack
+EARLY = 200  # queries, half of a life: who is caught later might as well have got away
 FILE = Path(__file__).with_name("detection.json")
 
 
@@ -19,24 +26,33 @@ def studied() -> tuple[dict[str, Any], list[Record]]:
     return study("digits", [0], QUICK)
 
 
-def figures(result: dict[str, Any]) -> dict[str, float]:
-    """Return the median queries to a block of each undisguised attack of which half or more were blocked.
+def figures(records: Iterable[Record], until: float = math.inf) -> Figures:
+    """Return the median queries to the suspicion and to the block of each pure attack of which nobody outlived `until`.
 
-    Variants are left out: the quick study has one thief of each, and one is no median.
+    Where one of the few thieves does, or nearly, it is chance who: numbers are rounded otherwise on another processor,
+    and an attack that learns from answers goes another way from there on. Variants have one thief each: no median.
     """
+    thieves: dict[str, list[Record]] = {}
+    for record in records:
+        if record.group == "attack" and record.variant == "pure" and record.judge == OURS:
+            thieves.setdefault(record.kind, []).append(record)
     return {
-        row["attack"]: row["median_queries_to_block"]
-        for row in result["attacks"]
-        if row["variant"] == "pure" and 2 * row["blocked"] >= row["clients"]
+        "suspected": _medians({attack: [one.suspected for one in held] for attack, held in thieves.items()}, until),
+        "blocked": _medians({attack: [one.blocked for one in held] for attack, held in thieves.items()}, until),
     }
 
 
-def held() -> dict[str, float]:
+def held() -> Figures:
     """Return the golden figures."""
-    figures: dict[str, float] = json.loads(FILE.read_text(encoding="utf-8"))
-    return figures
+    return msgspec.json.decode(FILE.read_bytes(), type=Figures)
 
 
 def rewrite() -> None:
     """Run the quick study and let its figures be golden."""
-    FILE.write_text(json.dumps(figures(studied()[0]), indent=2) + "\n", encoding="utf-8")
+    FILE.write_text(json.dumps(figures(studied()[1], EARLY), indent=2) + "\n", encoding="utf-8")
+
+
+def _medians(queries: dict[str, list[int | None]], until: float) -> dict[str, float]:
+    caught = {attack: [one for one in held if one is not None] for attack, held in queries.items()}
+    surely = {attack: one for attack, one in caught.items() if len(one) == len(queries[attack]) and max(one) <= until}
+    return {attack: float(median(one)) for attack, one in surely.items()}
