@@ -6,6 +6,7 @@ memory; "out" and "in" are the time to write a client's snapshot and to take it 
 """
 
 import argparse
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +24,7 @@ from detector.detector import Detector
 from detector.policy import Policy
 from detector.population import dump, load
 from detector.query import Queries
+from detector.verdict import Snapshot
 
 BATCH: Final = 4_096
 BEFORE: Final = 4  # queries of everybody before time is taken
@@ -32,6 +35,9 @@ LATE: Final = (100, 100_000)  # a client's queries so far, where its next ones a
 NEXT: Final = 2_048
 KEYS: Final = {"uniform": lambda random, clients, count: random.integers(0, clients, count), "zipf(1.2)": zipf}
 
+_SELECT: Final = "SELECT snapshot FROM idle WHERE client = ?"
+_UPSERT: Final = "INSERT OR REPLACE INTO idle VALUES (?, ?)"
+
 Row = dict[str, Any]
 
 
@@ -40,6 +46,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clients", type=int, nargs="+", default=[1_000, 10_000, 100_000], metavar="N")
     parser.add_argument("--million", action="store_true", help=f"also {MANY:,} clients; needs some 40 GB")
     parser.add_argument("--models", type=int, nargs="+", default=[1, 10, 100], metavar="N")
+    parser.add_argument(
+        "--known", type=int, nargs=2, default=[], metavar="N", help="so many known clients, of which so many are active"
+    )
     parser.add_argument("--queries", type=int, default=100_000, metavar="N", help="over which time is taken")
     parser.add_argument("--floats", type=int, default=64, metavar="N", help="numbers in an input")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="write a plot here: ours beside PRADA by age")
@@ -53,6 +62,7 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
         *((clients, (population, many, keys, chosen.queries)) for many in sizes for keys in KEYS),
         *((late, (population, asked)) for asked in LATE),
         *((models, (population, many, chosen.queries)) for many in chosen.models),
+        *((known, (population, *chosen.known, chosen.queries)) for _ in chosen.known[:1]),
     ]
     rows = [_apart(call, given) for call, given in calls]
     if chosen.plots:
@@ -74,6 +84,20 @@ def clients(population: bytes, many: int, keys: str, queries: int) -> Row:
     used = _ask(detector, stream, asking)
     out, back = _moved(detector, stream)
     return _row(f"{many:,} clients, {keys}", used / queries, bytes_a_client=grown, out=out, back=back)
+
+
+def known(population: bytes, many: int, active: int, queries: int) -> Row:
+    """Return what a query costs where most known clients are idle: they leave memory, and snapshots are on disk."""
+    stream = Stream(population)
+    detector = Detector(Policy(), {MODEL: stream.population})
+    before, idle = _resident(), _Idle(active)
+    everybody = np.repeat(np.arange(many), BEFORE)
+    for start in range(0, len(everybody), BATCH):
+        idle.ask(detector, stream.batch(everybody[start : start + BATCH]))
+    asking = np.random.default_rng(1).integers(many - active, many, queries)
+    used = sum(idle.ask(detector, stream.batch(asking[start : start + BATCH])) for start in range(0, queries, BATCH))
+    grown = (_resident() - before) / active
+    return _row(f"{many:,} known clients, {active:,} active ones, uniform", used / queries, bytes_a_client=grown)
 
 
 def late(population: bytes, asked: int, following: int = NEXT) -> Row:
@@ -131,6 +155,32 @@ class Stream:
             id=np.stack([at, at], axis=1).astype(np.uint64),
             place=at,
         )
+
+
+class _Idle:
+    """Who is not in memory: snapshots in a file, as Postgres would hold them."""
+
+    def __init__(self, active: int) -> None:
+        self._active = active
+        self._file = sqlite3.connect("")  # on disk, and gone with the process
+        self._file.execute("CREATE TABLE idle (client TEXT PRIMARY KEY, snapshot BLOB)")
+
+    def ask(self, detector: Detector, queries: Queries) -> float:
+        """Assess queries, with whoever comes back; let the idle go from a tenth too many on. Return the CPU seconds."""
+        strangers = [(name,) for name in detector.strangers(queries)]
+        found = [row for name in strangers for row in self._file.execute(_SELECT, name)]
+        back = [msgspec.msgpack.decode(row[0], type=Snapshot) for row in found]
+        begun = time.process_time()
+        detector.restore(back)
+        detector.assess(queries)
+        going = detector.changed() if detector.size > 1.1 * self._active else []
+        used = time.process_time() - begun
+        if going:
+            self._file.executemany(_UPSERT, ((one.client, msgspec.msgpack.encode(one)) for one in going))
+            self._file.commit()
+            detector.saved()
+            detector.evict(self._active)
+        return used
 
 
 def _ask(detector: Detector, stream: Stream, client: npt.NDArray[Any]) -> float:

@@ -17,6 +17,7 @@ def test_a_tiny_run(plane: Population) -> None:
         *(growth.clients(data, 20, keys, queries=200) for keys in growth.KEYS),
         *(growth.late(data, asked, following=64) for asked in (40, 100)),
         *(growth.models(data, many, queries=200) for many in (1, 3)),
+        growth.known(data, 60, 20, queries=200),
     ]
 
     assert len({row["what"] for row in rows}) == len(rows)
