@@ -62,8 +62,9 @@ def run(chosen: argparse.Namespace) -> dict[str, Any]:
         *((clients, (population, many, keys, chosen.queries)) for many in sizes for keys in KEYS),
         *((late, (population, asked)) for asked in LATE),
         *((models, (population, many, chosen.queries)) for many in chosen.models),
-        *((known, (population, *chosen.known, chosen.queries)) for _ in chosen.known[:1]),
     ]
+    if chosen.known:
+        calls.append((known, (population, *chosen.known, chosen.queries)))
     rows = [_apart(call, given) for call, given in calls]
     if chosen.plots:
         from benchmarks import growth_plot  # noqa: PLC0415  # matplotlib is slow to load

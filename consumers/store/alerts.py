@@ -13,7 +13,7 @@ from consumers.alert import Alert, Case, Change, encode, facts, severity
 from consumers.filters import Filter
 from consumers.store import owed
 from consumers.store.among import among, named
-from consumers.store.copy import Row, merge
+from consumers.store.copy import Row, merge, replaced
 from consumers.store.facts import Channels, moment
 from consumers.store.schema import episodes
 from detector.decision import Action
@@ -157,8 +157,7 @@ def keep(connection: Connection, changed: Iterable[Episode]) -> None:
 
 
 def _replace(new: Insert) -> Insert:
-    fresh = {column.name: new.excluded[column.name] for column in episodes.c if not column.primary_key}
-    return new.on_conflict_do_update(index_elements=[_ROW.client, _ROW.model, _ROW.number], set_=fresh)
+    return new.on_conflict_do_update(index_elements=[_ROW.client, _ROW.model, _ROW.number], set_=replaced(new))
 
 
 def tell(episode: Episode, kind: str, told: Told, channels: Channels) -> tuple[Episode, list[Row]]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import Insert
 
 from consumers.store import alerts, breaker, heads, owed, proposals, suppressions
-from consumers.store.copy import Row, merge
+from consumers.store.copy import Row, merge, replaced
 from consumers.store.facts import FOREVER, Channels, moment
 from consumers.store.heads import Draft, Head, Heads, Numbered
 from consumers.store.restraint import Cause as Kept
@@ -181,10 +181,10 @@ def _stand(connection: Connection, verdicts: Iterable[Verdict]) -> None:
 
 
 def _unless_newer(insert: Insert) -> Insert:
-    new, held = insert.excluded, standings.c
-    fresh = {column.name: new[column.name] for column in held if not column.primary_key and column.name != "written"}
-    key = (held.client, held.model)
-    return insert.on_conflict_do_update(index_elements=key, set_=fresh, where=held.serial < new.serial)
+    held, fresh = standings.c, replaced(insert)
+    del fresh["written"]
+    newer = held.serial < insert.excluded.serial
+    return insert.on_conflict_do_update(index_elements=(held.client, held.model), set_=fresh, where=newer)
 
 
 def _standing(verdict: Verdict) -> Row:

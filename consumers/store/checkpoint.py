@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from consumers import told
 from consumers.store import answers, marks
 from consumers.store.claims import PLACE, claim, columns, hold
-from consumers.store.copy import Row, left, merge
+from consumers.store.copy import Row, merge, replaced
 from consumers.store.facts import Checkpoint, Claim, Fenced, Place, microseconds
 from consumers.store.schema import (
     evidence,
@@ -79,7 +79,7 @@ def _set_aside(connection: Connection, place: Place, found: Sequence[Unreadable]
         }
         for one in found
     ]
-    merge(connection, unreadable, rows, left)
+    merge(connection, unreadable, rows, Insert.on_conflict_do_nothing)
 
 
 def _judge(connection: Connection, place: Place, reached: Sequence[Verdict]) -> list[Verdict]:
@@ -103,12 +103,12 @@ def _judge(connection: Connection, place: Place, reached: Sequence[Verdict]) -> 
         for verdict in fresh
         for position, reading in enumerate(verdict.evidence)
     ]
-    merge(connection, evidence, readings, left)
+    merge(connection, evidence, readings, Insert.on_conflict_do_nothing)
     return fresh
 
 
 def _unless_there(new: Insert) -> Executable:
-    return left(new).returning(verdicts.c.client, verdicts.c.model, verdicts.c.serial)
+    return new.on_conflict_do_nothing().returning(verdicts.c.client, verdicts.c.model, verdicts.c.serial)
 
 
 def _verdict(place: Place, verdict: Verdict) -> Row:
@@ -167,10 +167,9 @@ def _remember(connection: Connection, place: Place, changed: Sequence[Snapshot])
 
 def _unless_newer(insert: Insert) -> Executable:
     new, held = insert.excluded, snapshots.c
-    fresh = {column.name: new[column.name] for column in held if not column.primary_key} | {"written": func.now()}
     not_older = (held.queries <= new.queries) & (held.serial <= new.serial)
     key = (held.client, held.model)
-    return insert.on_conflict_do_update(index_elements=key, set_=fresh, where=not_older).returning(*key)
+    return insert.on_conflict_do_update(index_elements=key, set_=replaced(insert), where=not_older).returning(*key)
 
 
 def _snapshot(line: Any) -> Snapshot:
@@ -215,7 +214,7 @@ def _fence(connection: Connection, claimed: Claim, checkpoint: Checkpoint) -> No
     """Move the offset forward, if the place is still ours. The last statement of a checkpoint."""
     first, again = checkpoint.gap or (0, 0)
     bound = {
-        **_of(claimed.place),
+        **{f"of_{name}": value for name, value in columns(claimed.place).items()},
         "of_epoch": claimed.epoch,
         "to": checkpoint.next,
         "and_scored": checkpoint.scored,
@@ -228,10 +227,6 @@ def _fence(connection: Connection, claimed: Claim, checkpoint: Checkpoint) -> No
     if moved.rowcount != 1:
         place = f"{claimed.place.topic}/{claimed.place.partition}"
         raise Fenced(f"{place}: another owner has claimed this partition, or a client of it was forgotten")
-
-
-def _of(place: Place) -> dict[str, str | int]:
-    return {f"of_{name}": value for name, value in columns(place).items()}
 
 
 @cache  # building it takes longer than running it

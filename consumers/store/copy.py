@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -82,9 +82,10 @@ def merge(connection: Connection, table: Table, rows: Sequence[Row], resolve: Re
     return list(result.all()) if result.returns_rows else []
 
 
-def left(new: Insert) -> Insert:
-    """Complete an INSERT: what is there already is left as it is."""
-    return new.on_conflict_do_nothing()
+def replaced(new: Insert) -> dict[str, Any]:
+    """Return what ON CONFLICT sets where the new row takes the place of the one that is there."""
+    columns = cast("Table", new.table).c
+    return {column.name: new.excluded[column.name] for column in columns if not column.primary_key}
 
 
 @cache  # there are as many as kinds of rows; building statements takes longer than writing a few rows

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, Engine, delete, func, select, tuple_
+from sqlalchemy.dialects.postgresql import Insert
 
 from consumers.store.among import among, named
-from consumers.store.copy import Row, left, merge
+from consumers.store.copy import Row, merge
 from consumers.store.facts import Mark, microseconds
 from consumers.store.people import Said, audit
 from consumers.store.schema import marks
@@ -19,7 +20,7 @@ def write(connection: Connection, kept: Sequence[Mark]) -> None:
         {name: getattr(one, name) for name in Mark.__struct_fields__}
         for one in sorted(kept, key=lambda mark: (mark.client, mark.model, mark.record))
     ]
-    merge(connection, marks, rows, left)
+    merge(connection, marks, rows, Insert.on_conflict_do_nothing)
     if rows:
         _prune(connection, {(one.client, one.model) for one in kept})
 

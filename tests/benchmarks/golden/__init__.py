@@ -37,8 +37,8 @@ def figures(records: Iterable[Record], until: float = math.inf) -> Figures:
         if record.group == "attack" and record.variant == "pure" and record.judge == OURS:
             thieves.setdefault(record.kind, []).append(record)
     return {
-        "suspected": _medians({attack: [one.suspected for one in held] for attack, held in thieves.items()}, until),
-        "blocked": _medians({attack: [one.blocked for one in held] for attack, held in thieves.items()}, until),
+        what: _medians({attack: [getattr(one, what) for one in held] for attack, held in thieves.items()}, until)
+        for what in ("suspected", "blocked")
     }
 
 
