@@ -20,7 +20,11 @@ def warm() -> None:
     """Compile the detector's loops and keep the machine code in numba's cache. Takes a minute, later a second."""
     for shape in ((8, 8), (8,)):
         population = _population(shape)
-        Detector(Policy(), {population.model: population}).assess(_queries(population))
+        queries = _queries(population)
+        for populations in ({}, {population.model: population}):
+            detector = Detector(Policy(), populations)
+            detector.assess(queries)
+            Detector(Policy(), populations).restore(detector.changed())
     evidence.log_e(1.0, 2.0, 0.5, 0.1)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector import examples, features, leakage, memory, names, window_fold
-from detector.clients import IDS, Table
+from detector.clients import Table
 from detector.compiled import lean
 from detector.examples import Told, Waiting
 from detector.features import Features
@@ -19,6 +19,7 @@ from detector.leakage import Known
 from detector.names import Names
 from detector.population import Population
 from detector.query import Queries
+from detector.sections import IDS
 from detector.signals import EVENTS, QUERY_EVENTS, ROW, SIGNALS, SPANS
 from detector.signals.base import Batch, Flags, Ints, Outcomes
 

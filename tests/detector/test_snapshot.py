@@ -7,9 +7,10 @@ import pytest
 import zstandard
 
 from detector import memory, snapshot
-from detector.clients import Section, Table, packed
+from detector.clients import Table
 from detector.detector import Detector
 from detector.policy import Policy
+from detector.sections import Section, packed
 from tests.detector import build
 
 
@@ -42,7 +43,7 @@ def test_a_young_client_has_a_short_memory_in_a_slot_that_an_old_one_had() -> No
     row["ordinal"] = -1
     written = np.frombuffer(short["sections"]["memory"][1], packed(section.young))
     for field in section.young:
-        row[field.name][snapshot.places(0, field)] = written[field.name][0]
+        row[field.name][tuple(slice(size) for size in (1, *field.shape))] = written[field.name]
     whole = {**short, "sections": {**short["sections"], "memory": [section.version, row.tobytes()]}}
 
     assert written.nbytes < row.nbytes / 3
