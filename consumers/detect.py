@@ -27,6 +27,7 @@ from detector.brokers import Brokers
 from detector.policy import Policy
 
 POLL_SECONDS = 0.1  # the longest wait for records: it also bounds how late a checkpoint or SIGTERM is seen
+GARBAGE = 100_000  # containers made and not freed, at which cycles are looked for among them
 _KNOCK_SECONDS = 0.5  # between looks for a broker at the start
 
 log = structlog.get_logger()
@@ -87,11 +88,13 @@ def load() -> None:
     """Compile every loop that `detect` runs, or load it from the cache.
 
     What is there then lives as long as the process: frozen, no garbage collection looks at it again (2 µs a record).
+    What comes later is lists of numbers, in no cycles: looking for these as often as Python does costs as much again.
     """
     warm.warm()
     kafka.warm()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GARBAGE)
 
 
 def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> Source | None:

@@ -52,16 +52,16 @@ def _parsed(raws: Sequence[RawRecord], limit: int) -> tuple[list[Json], dict[int
 
 def _doubtful(read: Sequence[Json], time: Times, raws: Sequence[RawRecord]) -> list[int]:
     """Return the rows that do not surely keep all rules."""
-    latest = np.array([_latest(raw.broker_time) for raw in raws], np.int64)
-    doubtful = (time < TIME_MIN) | (time >= TIME_MAX) | (time > latest)
+    doubtful = (time < TIME_MIN) | (time >= TIME_MAX) | (time > _latest(raws))
     for rows in _against_rules(read):
         doubtful[rows] = True
     return list(np.flatnonzero(doubtful).tolist())
 
 
-def _latest(broker_time: int | None) -> int:
-    """Return the latest time that a query may have; a broker may state what no int64 holds."""
-    return TIME_MAX if broker_time is None or broker_time >= TIME_MAX else broker_time + DAY
+def _latest(raws: Sequence[RawRecord]) -> Times:
+    """Return the latest time that each query may have; a broker may state what no int64 holds."""
+    stated = [TIME_MAX if raw.broker_time is None else raw.broker_time for raw in raws]
+    return np.array([time + DAY if time < TIME_MAX else TIME_MAX for time in stated], np.int64)
 
 
 def _against_rules(read: Sequence[Json]) -> Iterator[list[int]]:

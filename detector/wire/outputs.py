@@ -1,6 +1,7 @@
 """Outputs: what a model answered, as label and margin, the same from either form of record."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,22 +68,22 @@ def put_confidence(answers: Answers, rows: npt.NDArray[np.intp], confidence: Flo
 def from_outputs(outputs: Sequence[Output | None], answered: npt.NDArray[np.bool_], classes: int | None) -> Answers:
     """Return the answers in `outputs`, row by row; rows not `answered` (4xx, 5xx) stay unknown."""
     answers = blank(len(outputs))
-    by_length: dict[int, list[int]] = {}
+    widths = [len(output.probabilities or ()) if output is not None else 0 for output in outputs]
+    width = np.where(answered, widths, UNKNOWN)
+    for stated in set(widths) - {0}:
+        rows = np.flatnonzero(width == stated)
+        wide = [outputs[row].probabilities for row in rows.tolist()]  # type: ignore[union-attr]  # rows that have them
+        flat = np.fromiter(chain.from_iterable(wide), np.float64, len(wide) * stated)  # type: ignore[arg-type]  # as above
+        put_probabilities(answers, rows, narrow(flat.reshape(-1, stated)))
     sure: list[tuple[int, float]] = []
-    for row in np.flatnonzero(answered).tolist():
+    for row in np.flatnonzero(width == 0).tolist():
         output = outputs[row]
-        if output is not None and output.probabilities:
-            by_length.setdefault(len(output.probabilities), []).append(row)
-            continue
         try:
             answers.label[row] = _label(output)
         except Fault as fault:
             answers.faults[row] = str(fault)
         else:
             sure += [] if output is None or output.confidence is None else [(row, output.confidence)]
-    for rows in by_length.values():
-        wide = [outputs[row].probabilities for row in rows]  # type: ignore[union-attr]  # rows that have them
-        put_probabilities(answers, np.array(rows), narrow(wide))
     if sure:
         put_confidence(answers, np.array([row for row, _ in sure]), narrow([value for _, value in sure]), classes)
     return answers
