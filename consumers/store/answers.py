@@ -182,7 +182,6 @@ def _stand(connection: Connection, verdicts: Iterable[Verdict]) -> None:
 
 def _unless_newer(insert: Insert) -> Insert:
     held, fresh = standings.c, replaced(insert)
-    del fresh["written"]
     newer = held.serial < insert.excluded.serial
     return insert.on_conflict_do_update(index_elements=(held.client, held.model), set_=fresh, where=newer)
 

@@ -75,6 +75,18 @@ def test_an_open_episode_is_kept(engine: Engine) -> None:
     assert (count(engine, "verdicts"), count(engine, "evidence"), count(engine, "episodes")) == (0, 0, 0)
 
 
+def test_a_standing_is_as_old_as_its_latest_verdict(engine: Engine) -> None:
+    """Who came back to clear today stays for its days, however long ago its first verdict was written."""
+    saved(engine, verdict(Standing.CONFIRMED))
+    run(engine, "UPDATE standings SET written = now() - interval '400 days'")
+    saved(engine, verdict(Standing.CLEAR, 2))
+    run(engine, "UPDATE episodes SET closed = now() - interval '400 days'")  # its records were old already
+    today = datetime.now(UTC)
+    assert "standings" not in gone(engine, today)
+    assert (count(engine, "episodes"), count(engine, "standings")) == (0, 1)
+    assert gone(engine, today + timedelta(days=366))["standings"] == (1, 0)
+
+
 def test_a_decision_in_force_keeps_its_episode(year: Engine) -> None:
     """However old: who is blocked for long can be told why, and the block holds."""
     run(year, "UPDATE decision_heads SET until = 'infinity', action = 'block'")
