@@ -4,7 +4,7 @@ A record is one whose decision in force made the gateway serve another class tha
 `served` names another class than `output`. Whether an output step or a mark did that, verification tells by the secret.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -15,11 +15,9 @@ from cryptography.fernet import Fernet, InvalidToken
 from consumers.store.facts import Mark
 from detector.records import Output, Record
 from detector.times import parse_time
-from detector.wire import RawRecord
 from detector.wire.facts import REFUSED
 from detector.wire.ids import id_bytes
 
-_SERVED, _ENFORCED = b'"served"', b'"enforced"'  # hardly any record has both: the others are not read a second time
 _DECODER = msgspec.json.Decoder(Record)
 Opened = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int64], int]
 log = structlog.get_logger()
@@ -39,25 +37,19 @@ class Keep:
         self._key = key.encode()
         self._told = False
 
-    def __call__(self, records: Sequence[RawRecord], unreadable: Collection[int]) -> list[Mark]:
-        """Return the marks among the readable `records`, sealed."""
+    def __call__(self, records: Sequence[bytes]) -> list[Mark]:
+        """Return the marks among enforced records, sealed."""
         if self._key:
-            return [sealed(mark, self._key) for mark in found(records, unreadable)]
-        if not self._told and found(records, unreadable):
+            return [sealed(mark, self._key) for mark in found(records)]
+        if not self._told and found(records):
             log.warning("answers are marked and cannot be kept: set GAMEKEEPER_MARKS_KEY, or no copy names its thief")
             self._told = True
         return []
 
 
-def found(records: Sequence[RawRecord], unreadable: Collection[int]) -> list[Mark]:
-    """Return the marks among JSON records, with their inputs as they were sent; not of places that are `unreadable`."""
-    likely = [
-        raw.value
-        for raw in records
-        if raw.value is not None and _ENFORCED in raw.value and _SERVED in raw.value  # the rarest first
-        if raw.place not in unreadable and not raw.content_type
-    ]
-    read = map(_read, likely)
+def found(records: Sequence[bytes]) -> list[Mark]:
+    """Return the marks among JSON records, with their inputs as they were sent."""
+    read = map(_read, records)
     return [mark for record in read if record is not None and (mark := _mark(record)) is not None]
 
 

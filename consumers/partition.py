@@ -5,7 +5,7 @@ dropped and made again from what Postgres holds: memory is never ahead of it for
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
@@ -39,7 +39,7 @@ class Terms:
     policy: Policy  # until another is wanted
     channels: Channels
     population: Callable[[str], Population]  # of a version
-    keep_marks: Callable[[Sequence[RawRecord], Collection[int]], list[Mark]] = lambda *_: []  # sealed; by default none
+    keep_marks: Callable[[Sequence[bytes]], list[Mark]] = lambda _: []  # sealed; by default none
     policies: Callable[[str], Policy | None] = lambda _: None  # of a version; None: it is not known any more
     wanted: Callable[[], Policy | None] = lambda: None  # which policy should be in force; None: the one that is
     aside: Executor | None = None  # writes what nothing waits for, while more is read; None: it is waited for
@@ -112,7 +112,7 @@ class Partition:
         with metrics.DECODE.time():
             decoded = wire.decode(records, self._shapes)
         self.pending.unreadable.extend(decoded.unreadable)
-        self.pending.marks.extend(self._terms.keep_marks(records, {one.place for one in decoded.unreadable}))
+        self.pending.marks.extend(self._terms.keep_marks(decoded.enforced))
         for queries in decoded.queries:
             with metrics.RESTORE.time():
                 self._meet(queries)

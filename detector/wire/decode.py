@@ -31,16 +31,21 @@ def decode(
     known = Known(shapes, classes, limit_bytes)
     parts: dict[str, list[Part]] = {}
     bad: list[tuple[Place, Unreadable]] = []
+    enforced: list[bytes] = []
     for is_batch, start, stop in _runs(raw):
-        found, faults = (_read_batches if is_batch else read_json)(start, raw[start:stop], known)
+        if is_batch:
+            found, faults = _read_batches(start, raw[start:stop], known)
+        else:
+            by_model, faults, shaped = read_json(start, raw[start:stop], known)
+            found, enforced = list(by_model.items()), enforced + shaped
         bad += faults
-        for model, part in found.items() if isinstance(found, dict) else found:
+        for model, part in found:
             parts.setdefault(model, []).append(part)
     queries = [assemble(mine, shapes.get(model)) for model, mine in parts.items()]
     bad.sort(key=itemgetter(0))
     rows = sum(map(len, queries))
     filled = tuple(one for one in queries if len(one))
-    return Decoded(filled, tuple(one for _, one in bad), rows + len(bad))
+    return Decoded(filled, tuple(one for _, one in bad), rows + len(bad), tuple(enforced))
 
 
 def shapes_seen(raw: Iterable[RawRecord], limit_bytes: int = RECORD_BYTES_MAX) -> dict[str, Counter[Shape]]:

@@ -59,6 +59,7 @@ class Decoded:
     queries: tuple[Queries, ...]  # one for each model, rows in stream order
     unreadable: tuple[Unreadable, ...]  # in stream order
     read: int
+    enforced: tuple[bytes, ...]  # readable JSON records that name a decision as having shaped the answer
 
 
 @dataclass(frozen=True, slots=True)

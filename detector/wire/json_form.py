@@ -9,7 +9,7 @@ from detector.wire.columns import Columns, Part, finish
 from detector.wire.facts import REFUSED, Known, RawRecord, Unreadable, unreadable
 from detector.wire.ids import id_column
 from detector.wire.inputs import from_inputs
-from detector.wire.json_record import Json
+from detector.wire.json_record import UNSTATED, Json
 from detector.wire.json_run import read_run
 from detector.wire.outputs import from_outputs
 
@@ -18,8 +18,11 @@ Place = tuple[int, int]  # index of the record in the batch, row: the order of t
 
 def read_json(
     first: int, raws: Sequence[RawRecord], known: Known
-) -> tuple[dict[str, Part], list[tuple[Place, Unreadable]]]:
-    """Return the readable rows of a run of JSON records by model, and the unreadable ones; `first` is its index."""
+) -> tuple[dict[str, Part], list[tuple[Place, Unreadable]], list[bytes]]:
+    """Return the readable rows of a run of JSON records by model, the unreadable ones, and those that are enforced.
+
+    `first` is the run's index.
+    """
     read, time, faults = read_run(raws, known.limit_bytes)
     parts = {}
     for model, rows in _by_model(read, faults).items():
@@ -27,7 +30,9 @@ def read_json(
         columns = _columns(model, [read[row] for row in rows], time[rows], place, known)
         parts[model] = finish(columns)
         faults |= {rows[row]: why for row, why in columns.faults.items()}
-    return parts, [((first + row, 0), unreadable(raws[row], why)) for row, why in faults.items()]
+    enforced = [row for row, one in enumerate(read) if one.enforced is not UNSTATED and row not in faults]
+    bad = [((first + row, 0), unreadable(raws[row], why)) for row, why in faults.items()]
+    return parts, bad, [raws[row].value or b"" for row in enforced]
 
 
 def _by_model(read: Sequence[Json], faults: dict[int, str]) -> dict[str, list[int]]:

@@ -18,9 +18,11 @@ from detector.wire.facts import (
     tenant_name,
 )
 
+UNSTATED = msgspec.Raw()
+
 
 class Json(msgspec.Struct, frozen=True, gc=False, tag_field="v", tag=1):
-    """The members that are read; all others are skipped, `served` and `enforced` among them."""
+    """The members that are read; all others are skipped, `served` among them."""
 
     id: str
     time: str
@@ -30,6 +32,7 @@ class Json(msgspec.Struct, frozen=True, gc=False, tag_field="v", tag=1):
     input: Input | list[Any] | None = None
     tenant: str | None = None
     status: int | None = None
+    enforced: msgspec.Raw = UNSTATED  # only whether it is there
 
 
 _DECODER = msgspec.json.Decoder(Json)

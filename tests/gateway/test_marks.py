@@ -8,7 +8,7 @@ import pytest
 
 from consumers.marks import found
 from detector.decision import Action
-from detector.wire import RawRecord
+from detector.wire import RawRecord, decode
 from gateway.guard import guarding
 from gateway.policy import BadPolicy, parse
 from gateway.querylog import encode
@@ -75,9 +75,8 @@ def test_the_log_tells_marks_from_other_answers() -> None:
     served, which = marked(
         inputs, np.eye(10, dtype=np.float32)[said.argmax(1)], Marking(SECRET, "alice", "digits", 0.05)
     )
-    kept = found(
-        [RawRecord(value, None, None, at) for at, value in enumerate(encode(throttled(inputs, said, served)))], ()
-    )
+    raws = [RawRecord(value, None, None, at) for at, value in enumerate(encode(throttled(inputs, said, served)))]
+    kept = found(decode(raws, {}).enforced)
     rows = np.flatnonzero(which)
     assert [mark.input for mark in kept] == [inputs[row].tobytes() for row in rows]
     assert [(mark.true_label, mark.served_label) for mark in kept] == [

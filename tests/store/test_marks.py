@@ -16,7 +16,7 @@ from consumers.store.facts import Checkpoint, Fenced, Mark
 from consumers.store.people import Said
 from detector.records import Enforced, Input, Output, Record, encode_record
 from detector.times import format_time
-from detector.wire import RawRecord
+from detector.wire import RawRecord, decode
 from tests.store.given import NOON, PLACE, count, one, rows
 
 KEY = Fernet.generate_key().decode()
@@ -57,12 +57,17 @@ def raw(place: int = 0, changes: Mapping[str, object] = MappingProxyType({})) ->
     return RawRecord(value, None, None, place)
 
 
+def enforced(*records: RawRecord) -> tuple[bytes, ...]:
+    """Return those of the records in which marks are looked for."""
+    return decode(records, {}).enforced
+
+
 def test_a_marked_answer_is_found_and_can_be_opened() -> None:
     """What was served and what was true, the input as it was sent; sealed, it is not to be seen."""
-    [plain] = found.found([raw()], ())
+    [plain] = found.found(enforced(raw()))
     assert (plain.client, plain.model, plain.at) == ("thief", "digits", NOON)
     assert (plain.true_label, plain.served_label, plain.classes) == (1, 2, 3)
-    [sealed] = found.Keep(KEY)([raw()], ())
+    [sealed] = found.Keep(KEY)(enforced(raw()))
     assert PIXELS.tobytes() not in sealed.input
     assert np.array_equal(found.opened(sealed, KEY.encode()), PIXELS.reshape(2, 2))
     with pytest.raises(found.BadMarksKey, match="GAMEKEEPER_MARKS_KEY"):
@@ -86,23 +91,23 @@ NO_MARK = {
 @pytest.mark.parametrize("changes", NO_MARK.values(), ids=NO_MARK)
 def test_other_answers_are_no_marks(changes: dict[str, object]) -> None:
     """Only another class than the model's, by number, under a decision, with the input beside it."""
-    assert found.found([raw(0, changes)], ()) == []
+    assert found.found(enforced(raw(0, changes))) == []
 
 
 def test_what_is_unreadable_is_no_mark() -> None:
-    """Neither places set aside, nor batch records, tombstones, and members that the detector does not look at."""
-    good = raw(7)
+    """Neither records that can't be read, nor batch records, tombstones, and members that the detector never reads."""
+    good, late = raw(), raw(7, {"time": "at noon"})
     odd = RawRecord((good.value or b"").replace(b'"served":{', b'"served":[],"x":{'), None, None, 8)
     batch = RawRecord(good.value, "application/vnd.gamekeeper.batch+msgpack", None, 9)
     gone = RawRecord(None, None, None, 10)
-    assert found.found([good, odd, batch, gone], {7}) == []
+    assert found.found(enforced(late, odd, batch, gone)) == []
 
 
 def test_without_a_key_nothing_is_kept_and_that_is_said_once() -> None:
     """The first marked answer is worth a warning; the rest are not."""
     keep = found.Keep("")
     with structlog.testing.capture_logs() as said:
-        assert [keep([raw()], ()), keep([raw()], ())] == [[], []]
+        assert [keep(enforced(raw())), keep(enforced(raw()))] == [[], []]
     assert [line["log_level"] for line in said] == ["warning"]
 
 

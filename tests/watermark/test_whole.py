@@ -13,7 +13,7 @@ from consumers.store.checkpoint import claim, save
 from consumers.store.engine import connect
 from consumers.store.facts import Checkpoint
 from detector.decision import Action
-from detector.wire import RawRecord
+from detector.wire import RawRecord, decode
 from gateway.policy import parse
 from gateway.querylog import encode
 from gateway.settings import GatewaySettings
@@ -116,5 +116,9 @@ def keep(database: str, asked: Floats, true: Floats, served: Floats) -> None:
     """Log alice's answers as the gateway does, and keep the marks among them as `detect` does."""
     records = [RawRecord(value, None, None, at) for at, value in enumerate(encode(throttled(asked, true, served)))]
     engine = connect(database)
-    save(engine, claim(engine, PLACE), Checkpoint(next=len(records), marks=marks.Keep(MARKS_KEY)(records, ())))
+    save(
+        engine,
+        claim(engine, PLACE),
+        Checkpoint(next=len(records), marks=marks.Keep(MARKS_KEY)(decode(records, {}).enforced)),
+    )
     engine.dispose()
