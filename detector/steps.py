@@ -127,10 +127,9 @@ def _sign_noise(moves: Any, parent: Any, shares: tuple[float, float, bool], room
 @lean
 def _summed(coords: int, room: Any) -> tuple[int, int, int, int]:
     different = 0
-    for step in room.steps[:coords]:
-        if abs(step) > DIFFERENT:
-            room.sizes[different] = abs(step)
-            different += 1
+    for step in room.steps[:coords]:  # no branch, for half of them would be guessed wrong
+        room.sizes[different] = abs(step)
+        different += abs(step) > DIFFERENT
     mode, at_mode = _modal(room.sizes[:different], room.counts)
     return coords, different, mode, at_mode
 
@@ -156,9 +155,9 @@ def _multiples(size: Any, mode: int) -> int:
         if step < STEP_MIN:
             break
         count = 0
-        for value in size:
-            times = np.round(value / step)
-            count += (times in FOLDS) and abs(value - times * step) <= BIN
+        for times in FOLDS:  # a size is at most at one of them: they are further apart than two bins
+            for value in size:
+                count += abs(value - times * step) <= BIN
         most = max(most, count)
     return most
 
