@@ -45,6 +45,7 @@ Encode = Callable[[Any], bytes]
 Resolve = Callable[[Insert], Executable]
 
 ROWS_AT_ONCE = 2_000  # rows encoded into one buffer: bounds memory when snapshots are large
+PIECE_BYTES = 1 << 20  # given to libpq at once: before each, who writes waits until the thread that reads yields
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _TRAILER = struct.pack(">h", -1)
 _NULL = struct.pack(">i", -1)
@@ -104,11 +105,20 @@ def _way(dialect: Dialect, table: Table, names: tuple[str, ...], resolve: Resolv
     quoted = map(dialect.identifier_preparer.quote, (stage.name, "#", *names))
     return _Way(
         stage=stage.name,
-        make=str(CreateTable(stage, if_not_exists=True).compile(dialect=dialect)),
+        make=";".join(_made(dialect, stage)),
         copy="COPY {} ({}) FROM STDIN (FORMAT binary)".format(next(quoted), ", ".join(quoted)),
         move=resolve(insert(table).from_select(names, chosen)),
         cells=tuple((column.name, _encoder(column)) for column in columns),
     )
+
+
+def _made(dialect: Dialect, stage: Table) -> Iterator[str]:
+    """Yield the statements that make a stage, in which nothing is compressed: it lasts for one statement more."""
+    quote = dialect.identifier_preparer.quote
+    yield str(CreateTable(stage, if_not_exists=True).compile(dialect=dialect))
+    for column in stage.columns:
+        if isinstance(column.type, LargeBinary):
+            yield f"ALTER TABLE {quote(stage.name)} ALTER {quote(column.name)} SET STORAGE EXTERNAL"
 
 
 def _make(connection: Connection, way: _Way) -> None:
@@ -138,7 +148,7 @@ def _numbered(connection: Connection, way: _Way, rows: int) -> int:
 
 def _copy(connection: Connection, way: _Way, rows: Sequence[Row], first: int) -> None:
     with driver(connection) as direct, direct.cursor() as cursor:
-        cursor.copy_expert(way.copy, io.BytesIO(b"".join(_encoded(way, rows, first))))
+        cursor.copy_expert(way.copy, io.BytesIO(b"".join(_encoded(way, rows, first))), PIECE_BYTES)
 
 
 def _encoded(way: _Way, rows: Sequence[Row], first: int) -> Iterator[bytes]:

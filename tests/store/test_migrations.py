@@ -8,10 +8,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, Executable, delete, literal, select, table, text
 from sqlalchemy.exc import ProgrammingError
 
-from consumers.store import migrate, roles
+from consumers.store import checkpoint, migrate, roles
 from consumers.store.engine import BadDatabase, connect
+from consumers.store.facts import Checkpoint
 from consumers.store.schema import metadata
-from tests.store.given import one, rows
+from tests.store.given import PLACE, one, rows, snapshot
 
 CHILDREN = "SELECT c.relname FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid WHERE c.relkind = 'r'"
 TABLES = (
@@ -161,3 +162,11 @@ def _as_analyst(engine: Engine, statement: Executable) -> None:
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL ROLE gamekeeper_analyst"))
         connection.execute(statement)
+
+
+def test_snapshots_are_not_compressed_a_second_time(engine: Engine) -> None:
+    """Postgres stores their bytes as they come, in the table and in the stage that they go through."""
+    checkpoint.save(engine, checkpoint.claim(engine, PLACE), Checkpoint(next=1, snapshots=[snapshot("alice")]))
+    storage = "SELECT attstorage FROM pg_attribute WHERE attrelid = '{}'::regclass AND attname = 'data'"
+    assert one(engine, storage.format("snapshots")) == "e"
+    assert one(engine, storage.format("stage_snapshots")) == "e"
