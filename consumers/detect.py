@@ -6,6 +6,7 @@ next epoch, load the saved offset, seek, go on.
 
 import gc
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from detector.policy import Policy
 
 POLL_SECONDS = 0.1  # the longest wait for records: it also bounds how late a checkpoint or SIGTERM is seen
 GARBAGE = 100_000  # containers made and not freed, at which cycles are looked for among them
+SWITCH_SECONDS = 0.0005  # after which a thread that reads yields to one that writes, at each of its statements
+WRITERS = 3  # checkpoints written at the same time; another partition's verdict does not wait for snapshots
 _KNOCK_SECONDS = 0.5  # between looks for a broker at the start
 
 log = structlog.get_logger()
@@ -95,6 +98,7 @@ def load() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> Source | None:
@@ -121,7 +125,7 @@ def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> So
 def read(settings: DetectSettings, source: Source, engine: Engine, health: Health, stop: threading.Event) -> None:
     """Judge what `source` gives until asked to stop, write a last checkpoint and close it."""
     library = Library(engine)
-    aside = ThreadPoolExecutor(1, "snapshots")
+    aside = ThreadPoolExecutor(WRITERS, "checkpoints")
     keeper = Keeper(
         source,
         Terms(

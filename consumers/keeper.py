@@ -19,6 +19,7 @@ from detector.wire import RawRecord
 
 PROBE_SECONDS = 2.0  # between questions to the brokers how far the topic goes; an absent one shows within this
 HURRY_SECONDS = 0.005  # a round's wait for records while a checkpoint is due
+AT_ONCE = 0.0  # when a checkpoint is due that is late already
 TURN_SECONDS = 1.0  # between looks whether an added partition may begin
 WAITS = (0.2, 0.5, 1.0, 2.0)  # seconds before a partition is claimed again; the last repeats
 FENCED_SECONDS = 2.0  # the same where another owner claimed it: by then a heartbeat has told us if it is not ours
@@ -66,7 +67,7 @@ class Keeper:
             self._take(number, records)
         self._settle()
         self._claim_due()  # after the batches: what was polled before a claim does not follow on the saved offset
-        self._save(self._overdue()[:1])  # one a round, so that a verdict never waits behind more than one
+        self._save(self._overdue())
         if time.monotonic() >= self._probe_due:
             self._probe()
             self._probe_due = time.monotonic() + PROBE_SECONDS
@@ -76,10 +77,10 @@ class Keeper:
         self._save(list(self._held), leaving=True)
 
     def _overdue(self) -> list[int]:
-        """Return the partitions whose checkpoint is due, the longest due first; not while their last one is written."""
+        """Return whose checkpoint to write now: of all that are late, or else one a round, for each takes time."""
         now = time.monotonic()
         due = [number for number, one in self._held.items() if self._due[number] <= now and not one.writing]
-        return sorted(due, key=self._due.__getitem__)
+        return [number for number in due if self._due[number] == AT_ONCE] or sorted(due, key=self._due.__getitem__)[:1]
 
     def _poll(self, seconds: float) -> list[tuple[int, list[RawRecord]]]:
         try:
@@ -173,8 +174,16 @@ class Keeper:
         except _WORLD as error:
             self._drop(number, error)
         else:
-            if partition.pending.urgent or partition.pending.read >= self._bounds.checkpoint_queries:
-                self._save([number])
+            self._hurry(number, partition)
+
+    def _hurry(self, number: int, partition: Partition) -> None:
+        """Write a checkpoint that should not wait for its time: at once, or as soon as the one before is written."""
+        pending = partition.pending
+        full = pending.large or pending.read >= self._bounds.checkpoint_queries
+        if full or (pending.urgent and not partition.writing):
+            self._save([number])
+        elif pending.urgent:
+            self._due[number] = AT_ONCE
 
     def _check_gap(self, number: int, partition: Partition, first: int) -> None:
         """Notice records that retention removed while we read; other holes are the broker's own markers."""
@@ -206,7 +215,7 @@ class Keeper:
                 self._drop(number, error)
             else:
                 saved |= self._note(number, written)
-        self._mirror(saved)
+        self._source.mirror(saved)
 
     def _settle(self) -> None:
         """Note what was written aside meanwhile."""
@@ -218,7 +227,7 @@ class Keeper:
                 self._drop(number, error)
             else:
                 saved |= self._note(number, [written])
-        self._mirror(saved)
+        self._source.mirror(saved)
 
     def _note(self, number: int, written: list[Pending]) -> dict[int, int]:
         """Note what is in Postgres now; return how far, if it went on."""
@@ -229,10 +238,6 @@ class Keeper:
         for one in written:
             reporting.written(number, one)
         return {number: partition.saved} if any(one.read for one in written) else {}
-
-    def _mirror(self, saved: dict[int, int]) -> None:
-        if saved:
-            self._source.mirror(saved)
 
     def _keep(self) -> int:
         return self._bounds.clients_max // max(len(self._held), 1)

@@ -42,7 +42,7 @@ class Terms:
     keep_marks: Callable[[Sequence[bytes]], list[Mark]] = lambda _: []  # sealed; by default none
     policies: Callable[[str], Policy | None] = lambda _: None  # of a version; None: it is not known any more
     wanted: Callable[[], Policy | None] = lambda: None  # which policy should be in force; None: the one that is
-    aside: Executor | None = None  # writes what nothing waits for, while more is read; None: it is waited for
+    aside: Executor | None = None  # writes checkpoints while more is read; None: each is waited for
 
 
 @dataclass(slots=True)
@@ -70,8 +70,12 @@ class Pending:
     @property
     def urgent(self) -> bool:
         """Tell whether this should not wait for the next checkpoint's time."""
-        many = len(self.unreadable) >= UNREADABLE_MAX or sum(len(one.input) for one in self.marks) >= MARKS_BYTES_MAX
-        return bool(self.verdicts) or self.gap is not None or many
+        return bool(self.verdicts) or self.gap is not None or self.large
+
+    @property
+    def large(self) -> bool:
+        """Tell whether this takes so much memory that it must not become more."""
+        return len(self.unreadable) >= UNREADABLE_MAX or sum(len(one.input) for one in self.marks) >= MARKS_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +154,8 @@ class Partition:
 
         `wanted` names the population version of each model that should be in force: from here on it is, and so is the
         policy that is wanted. `keep` is how many clients stay in memory. Who is `leaving` hands everything over, so
-        that nothing need be derived again. Snapshots that are due by time alone are written aside, if there is
-        somebody to do it: nothing is in Postgres yet, and `settle` comes before the next `save`.
+        that nothing need be derived again. If there is somebody to do it, it is written aside: then nothing is in
+        Postgres yet, and `settle` comes before the next `save`. What changes who judges by what is waited for.
         Raises Fenced or SQLAlchemyError: then drop this.
         """
         heard = self._hear()
@@ -159,15 +163,15 @@ class Partition:
         adopted = {model: one for model, one in wanted.items() if new and self.in_force.get(model) != one}
         turned = self._turning() if new else None
         self._since = self._since[0] + 1, self._since[1] + self.pending.read
-        urgent = bool(heard or adopted or turned) or self.pending.lasting or leaving
-        whole = urgent or self._snapshots_due(keep)
+        turning = bool(heard or adopted or turned) or leaving
+        whole = turning or self.pending.lasting or self._snapshots_due(keep)
         behind = self.next != (self._whole if whole else self.saved)
         if not (self.pending.read or self.pending.gap or heard or adopted or turned or behind):
             return self.pending
         with metrics.PACK.time():
             made = self._checkpoint(heard, tuple(adopted.values()), turned, whole)
         entrusted = self._entrust(whole, keep)
-        if self._terms.aside is not None and whole and not (urgent or made.verdicts):
+        if self._terms.aside is not None and not (turning or made.verdicts):
             self._aside = self._terms.aside.submit(self._write, made), entrusted
             return Pending()
         arriving = [self._terms.population(version) for version in adopted.values()]

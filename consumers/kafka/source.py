@@ -141,9 +141,9 @@ class Source:
 
     def mirror(self, offsets: Mapping[int, int]) -> None:
         """Tell the group how far we are, for lag tools; failures are counted and do not matter."""
-        self._membership.mirror(
-            {self._named(partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
-        )
+        named = {self._named(partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+        if named:
+            self._membership.mirror(named)
 
     def close(self) -> None:
         """Leave the group; a static member stays in it until its session ends, so that a restart moves nothing."""

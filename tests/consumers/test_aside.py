@@ -1,0 +1,47 @@
+"""Checkpoints written while more is read: one that Postgres holds up holds up nothing but what comes after it."""
+
+from kafka.partitioner.default import murmur2
+from sqlalchemy import text
+
+from benchmarks import traffic
+from tests.consumers.road import Road, until
+from tests.consumers.test_detect import detecting
+
+PARTITIONS = 2  # of a road
+BEFORE_LOCK_TIMEOUT = 8.0  # s: after ten Postgres gives up, and the partition is dropped
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%detect%' AND wait_event_type = 'Lock'"
+
+
+def test_a_checkpoint_that_is_held_up_holds_up_no_other_partition(road: Road) -> None:
+    """While one partition's offset is locked, another one's verdicts come; the first one's follow, once."""
+    with detecting(road):
+        with road.engine.begin() as holding:
+            holding.execute(text("SELECT FROM offsets WHERE partition = 0 FOR UPDATE"))
+            _ask(road, 0, "honest", 8)
+            until(lambda: road.one(WAITING) > 0)
+            _steal(road, 0)
+            _steal(road, 1)
+            until(lambda: _judged(road, 1), BEFORE_LOCK_TIMEOUT)
+            assert not _judged(road, 0)
+        until(lambda: _judged(road, 0))
+    assert road.one("SELECT count(*) - count(DISTINCT (client, serial)) FROM verdicts") == 0
+
+
+def _ask(road: Road, partition: int, kind: str, queries: int) -> None:
+    name = _name(kind, partition)
+    road.write((name, record) for record in traffic.records(name, traffic.ordinary(name, queries)))
+
+
+def _steal(road: Road, partition: int) -> None:
+    name = _name("thief", partition)
+    road.write((name, record) for record in traffic.records(name, traffic.bisecting(name, 64)))
+
+
+def _judged(road: Road, partition: int) -> bool:
+    return (_name("thief", partition),) in road.rows("SELECT client FROM verdicts")
+
+
+def _name(kind: str, partition: int) -> str:
+    """Return a client's name whose records go to a partition."""
+    names = (f"{kind}-{number}" for number in range(1_000))
+    return next(name for name in names if murmur2(name.encode()) % PARTITIONS == partition)
