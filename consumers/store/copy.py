@@ -45,7 +45,7 @@ Encode = Callable[[Any], bytes]
 Resolve = Callable[[Insert], Executable]
 
 ROWS_AT_ONCE = 2_000  # rows encoded into one buffer: bounds memory when snapshots are large
-PIECE_BYTES = 1 << 20  # given to libpq at once: before each, who writes waits until the thread that reads yields
+PIECE_BYTES = 1 << 16  # given to libpq at once: before each, who writes waits until the thread that reads yields
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _TRAILER = struct.pack(">h", -1)
 _NULL = struct.pack(">i", -1)
