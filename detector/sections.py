@@ -93,9 +93,6 @@ def _section(signal: Signal) -> Section:
     return Section(signal.name, signal.version, signal.fields, (*counted, *PER_SIGNAL))
 
 
-OF_SIGNALS: Final = tuple(_section(signal) for signal in SIGNALS)
-
-
 def sections(window: int) -> tuple[Section, ...]:
     """Return all sections of a client whose windows hold `window` scored queries; the first is the head."""
     return (
@@ -105,7 +102,7 @@ def sections(window: int) -> tuple[Section, ...]:
         Section("window", 1, window_fold.fields(window)),
         Section("examples", 1, examples.FIELDS),
         Section("leakage", 1, leakage.FIELDS),
-        *OF_SIGNALS,
+        *map(_section, SIGNALS),
     )
 
 

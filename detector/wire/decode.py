@@ -33,12 +33,9 @@ def decode(
     bad: list[tuple[Place, Unreadable]] = []
     enforced: list[bytes] = []
     for is_batch, start, stop in _runs(raw):
-        if is_batch:
-            found, faults = _read_batches(start, raw[start:stop], known)
-        else:
-            by_model, faults, shaped = read_json(start, raw[start:stop], known)
-            found, enforced = list(by_model.items()), enforced + shaped
+        found, faults, shaped = (_read_batches if is_batch else read_json)(start, raw[start:stop], known)
         bad += faults
+        enforced += shaped
         for model, part in found:
             parts.setdefault(model, []).append(part)
     queries = [assemble(mine, shapes.get(model)) for model, mine in parts.items()]
@@ -77,14 +74,15 @@ def _is_batch(content_type: str | None) -> bool:
 
 def _read_batches(
     first: int, raws: Sequence[RawRecord], known: Known
-) -> tuple[list[tuple[str, Part]], list[tuple[Place, Unreadable]]]:
+) -> tuple[list[tuple[str, Part]], list[tuple[Place, Unreadable]], list[bytes]]:
+    """Return the same of batch records as `read_json` of JSON records; none of them names a decision."""
     parts: list[tuple[str, Part]] = []
     bad: list[tuple[Place, Unreadable]] = []
     for index, raw in enumerate(raws, first):
         part, faults = batch_form.read_batch(raw, known)
         bad += [((index, one.row or 0), one) for one in faults]
         parts += [] if part is None else [(part.queries.model, part)]
-    return parts, bad
+    return parts, bad, []
 
 
 def _stated_in_json(value: bytes) -> tuple[str, Shape | None, int]:

@@ -18,17 +18,17 @@ Place = tuple[int, int]  # index of the record in the batch, row: the order of t
 
 def read_json(
     first: int, raws: Sequence[RawRecord], known: Known
-) -> tuple[dict[str, Part], list[tuple[Place, Unreadable]], list[bytes]]:
+) -> tuple[list[tuple[str, Part]], list[tuple[Place, Unreadable]], list[bytes]]:
     """Return the readable rows of a run of JSON records by model, the unreadable ones, and those that are enforced.
 
     `first` is the run's index.
     """
     read, time, faults = read_run(raws, known.limit_bytes)
-    parts = {}
+    parts = []
     for model, rows in _by_model(read, faults).items():
         place = np.array([raws[row].place for row in rows], np.int64)
         columns = _columns(model, [read[row] for row in rows], time[rows], place, known)
-        parts[model] = finish(columns)
+        parts.append((model, finish(columns)))
         faults |= {rows[row]: why for row, why in columns.faults.items()}
     enforced = [row for row, one in enumerate(read) if one.enforced is not UNSTATED and row not in faults]
     bad = [((first + row, 0), unreadable(raws[row], why)) for row, why in faults.items()]

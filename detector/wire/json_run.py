@@ -60,8 +60,8 @@ def _doubtful(read: Sequence[Json], time: Times, raws: Sequence[RawRecord]) -> l
 
 def _latest(raws: Sequence[RawRecord]) -> Times:
     """Return the latest time that each query may have; a broker may state what no int64 holds."""
-    stated = [TIME_MAX if raw.broker_time is None else raw.broker_time for raw in raws]
-    return np.array([time + DAY if time < TIME_MAX else TIME_MAX for time in stated], np.int64)
+    stated = [raw.broker_time for raw in raws]
+    return np.array([TIME_MAX if time is None or time >= TIME_MAX else time + DAY for time in stated], np.int64)
 
 
 def _against_rules(read: Sequence[Json]) -> Iterator[list[int]]:

@@ -70,7 +70,7 @@ def from_outputs(outputs: Sequence[Output | None], answered: npt.NDArray[np.bool
     answers = blank(len(outputs))
     widths = [len(output.probabilities or ()) if output is not None else 0 for output in outputs]
     width = np.where(answered, widths, UNKNOWN)
-    for stated in set(widths) - {0}:
+    for stated in set(width[width > 0].tolist()):
         rows = np.flatnonzero(width == stated)
         wide = [outputs[row].probabilities for row in rows.tolist()]  # type: ignore[union-attr]  # rows that have them
         flat = np.fromiter(chain.from_iterable(wide), np.float64, len(wide) * stated)  # type: ignore[arg-type]  # as above
