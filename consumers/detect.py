@@ -98,7 +98,6 @@ def load() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
-    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> Source | None:
@@ -124,6 +123,7 @@ def _join(settings: DetectSettings, health: Health, stop: threading.Event) -> So
 
 def read(settings: DetectSettings, source: Source, engine: Engine, health: Health, stop: threading.Event) -> None:
     """Judge what `source` gives until asked to stop, write a last checkpoint and close it."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     library = Library(engine)
     aside = ThreadPoolExecutor(WRITERS, "checkpoints")
     keeper = Keeper(

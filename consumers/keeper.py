@@ -42,7 +42,7 @@ class Bounds:
 
 
 class Keeper:
-    """The partitions of one process. Everything runs on the caller's thread."""
+    """The partitions of one process. All but what a partition writes aside runs on the caller's thread."""
 
     def __init__(self, source: Source, terms: Terms, health: Health, bounds: Bounds) -> None:
         self._source = source

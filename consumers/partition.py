@@ -42,7 +42,7 @@ class Terms:
     keep_marks: Callable[[Sequence[bytes]], list[Mark]] = lambda _: []  # sealed; by default none
     policies: Callable[[str], Policy | None] = lambda _: None  # of a version; None: it is not known any more
     wanted: Callable[[], Policy | None] = lambda: None  # which policy should be in force; None: the one that is
-    aside: Executor | None = None  # writes checkpoints while more is read; None: each is waited for
+    aside: Executor | None = None  # writes what nothing waits for, while more is read; None: it is waited for
 
 
 @dataclass(slots=True)
@@ -154,8 +154,8 @@ class Partition:
 
         `wanted` names the population version of each model that should be in force: from here on it is, and so is the
         policy that is wanted. `keep` is how many clients stay in memory. Who is `leaving` hands everything over, so
-        that nothing need be derived again. If there is somebody to do it, it is written aside: then nothing is in
-        Postgres yet, and `settle` comes before the next `save`. What changes who judges by what is waited for.
+        that nothing need be derived again. Verdicts, and what changes who judges by what, are waited for; all else is
+        written aside if there is somebody to do it: nothing is in Postgres yet, and `settle` comes before the next.
         Raises Fenced or SQLAlchemyError: then drop this.
         """
         heard = self._hear()

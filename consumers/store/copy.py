@@ -105,15 +105,15 @@ def _way(dialect: Dialect, table: Table, names: tuple[str, ...], resolve: Resolv
     quoted = map(dialect.identifier_preparer.quote, (stage.name, "#", *names))
     return _Way(
         stage=stage.name,
-        make=";".join(_made(dialect, stage)),
+        make=";".join(_making(dialect, stage)),
         copy="COPY {} ({}) FROM STDIN (FORMAT binary)".format(next(quoted), ", ".join(quoted)),
         move=resolve(insert(table).from_select(names, chosen)),
         cells=tuple((column.name, _encoder(column)) for column in columns),
     )
 
 
-def _made(dialect: Dialect, stage: Table) -> Iterator[str]:
-    """Yield the statements that make a stage, in which nothing is compressed: it lasts for one statement more."""
+def _making(dialect: Dialect, stage: Table) -> Iterator[str]:
+    """Yield the statements that make a stage. Bytes are not compressed in it: they stay for one statement only."""
     quote = dialect.identifier_preparer.quote
     yield str(CreateTable(stage, if_not_exists=True).compile(dialect=dialect))
     for column in stage.columns:

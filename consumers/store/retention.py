@@ -19,7 +19,7 @@ DAYS = {  # defaults; GAMEKEEPER_RETAIN changes them
     "episodes": 365,
     "decisions": 365,
     "feedback": 730,
-    "snapshots": 365,  # and standings, of clients that stand clear and were not heard of
+    "snapshots": 365,  # and standings, of clients that stand clear, since they were last written
     "marks": 365,
     "deliveries": 30,
     "unreadable": 30,

@@ -1,11 +1,11 @@
 """Checkpoints written while more is read: one that Postgres holds up holds up nothing but what comes after it."""
 
-from kafka.partitioner.default import murmur2
 from sqlalchemy import text
 
 from benchmarks import traffic
 from tests.consumers.road import Road, until
 from tests.consumers.test_detect import detecting
+from tests.consumers.test_growth import home
 
 PARTITIONS = 2  # of a road
 BEFORE_LOCK_TIMEOUT = 8.0  # s: after ten Postgres gives up, and the partition is dropped
@@ -44,4 +44,4 @@ def _judged(road: Road, partition: int) -> bool:
 def _name(kind: str, partition: int) -> str:
     """Return a client's name whose records go to a partition."""
     names = (f"{kind}-{number}" for number in range(1_000))
-    return next(name for name in names if murmur2(name.encode()) % PARTITIONS == partition)
+    return next(name for name in names if home(name, PARTITIONS) == partition)
