@@ -8,8 +8,8 @@ from consumers.kafka.history import ends, read_range, written
 from consumers.kafka.membership import Change
 from consumers.kafka.producer import Producer
 from consumers.kafka.source import Source
-from consumers.kafka.swift import warm
 from consumers.kafka.tail import Tail
+from consumers.kafka.unpack import warm
 
 __all__ = [
     "Change",

@@ -10,7 +10,8 @@ from kafka.structs import TopicPartition
 
 from consumers.kafka.connection import opened
 from consumers.kafka.source import BATCH_RECORDS, FETCH_BYTES
-from consumers.kafka.swift import MICROSECONDS, hasten
+from consumers.kafka.swift import hasten
+from consumers.kafka.unpack import MICROSECONDS
 from detector.brokers import Brokers
 from detector.wire import RawRecord
 

@@ -6,7 +6,7 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
 from consumers.kafka.connection import opened
-from consumers.kafka.swift import raw
+from consumers.kafka.unpack import raw
 from detector.brokers import Brokers
 from detector.wire import RawRecord
 

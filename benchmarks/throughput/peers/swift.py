@@ -2,12 +2,12 @@
 
 from benchmarks.throughput.measured import Clock, Measured, Told
 from benchmarks.throughput.peers import raw_kafka_python
-from consumers.kafka import swift
+from consumers.kafka import swift, unpack
 
 
 def run(told: Told) -> Measured:
     """Read the topic."""
-    swift.warm()
+    unpack.warm()
     batches = raw_kafka_python.polled(told, swift.hasten)
     clock = Clock()
     for _ in batches:
