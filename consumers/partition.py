@@ -73,6 +73,11 @@ class Pending:
         return bool(self.verdicts) or self.gap is not None or self.large
 
     @property
+    def presses(self) -> bool:
+        """Tell whether somebody waits for this."""
+        return any(verdict.presses for verdict in self.verdicts)
+
+    @property
     def large(self) -> bool:
         """Tell whether this takes so much memory that it must not become more."""
         return len(self.unreadable) >= UNREADABLE_MAX or sum(len(one.input) for one in self.marks) >= MARKS_BYTES_MAX
@@ -154,8 +159,9 @@ class Partition:
 
         `wanted` names the population version of each model that should be in force: from here on it is, and so is the
         policy that is wanted. `keep` is how many clients stay in memory. Who is `leaving` hands everything over, so
-        that nothing need be derived again. Verdicts, and what changes who judges by what, are waited for; all else is
-        written aside if there is somebody to do it: nothing is in Postgres yet, and `settle` comes before the next.
+        that nothing need be derived again. Verdicts that press, and what changes who judges by what, are waited for;
+        all else is written aside if there is somebody to do it: nothing is in Postgres yet, and `settle` comes before
+        the next.
         Raises Fenced or SQLAlchemyError: then drop this.
         """
         heard = self._hear()
@@ -170,8 +176,9 @@ class Partition:
             return self.pending
         with metrics.PACK.time():
             made = self._checkpoint(heard, tuple(adopted.values()), turned, whole)
+        aside = not (turning or self.pending.presses)
         entrusted = self._entrust(whole, keep)
-        if self._terms.aside is not None and not (turning or made.verdicts):
+        if aside and self._terms.aside is not None:
             self._aside = self._terms.aside.submit(self._write, made), entrusted
             return Pending()
         arriving = [self._terms.population(version) for version in adopted.values()]
@@ -218,7 +225,7 @@ class Partition:
 
     def _snapshots_due(self, keep: int) -> bool:
         checkpoints, predictions = self._since
-        patience = 2 if self.pending.verdicts else 1  # somebody waits for a verdict: the next one may do
+        patience = 2 if self.pending.presses else 1  # somebody waits for a verdict: the next one may do
         often = checkpoints >= patience * SNAPSHOT_CHECKPOINTS or predictions >= SNAPSHOT_QUERIES
         return often or self.detector.size > keep  # nobody leaves memory without a snapshot
 

@@ -41,6 +41,11 @@ class Verdict:
         """The same for the same verdict, however often it is reached."""
         return uuid.uuid5(_NAMESPACE, f"{self.client}\0{self.model}\0{self.serial}\0{self.time}")
 
+    @property
+    def presses(self) -> bool:
+        """Tell whether the client is to be treated otherwise from now on, so that a gateway waits for it."""
+        return self.action is not Action.ALLOW or self.standing.rank < self.previous.rank
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

@@ -9,6 +9,13 @@ from tests.consumers.test_growth import home
 
 PARTITIONS = 2  # of a road
 BEFORE_LOCK_TIMEOUT = 8.0  # s: after ten Postgres gives up, and the partition is dropped
+STANDING = """
+    INSERT INTO standings
+        (client, model, standing, since, serial, episode, action, shadow, score, queries, population, policy, reason,
+         verdict)
+    VALUES (:client, 'plane', 'clear', now(), 0, 1, 'allow', false, 0, 0, '', '', '', gen_random_uuid())
+"""
+WATCHED = "SELECT count(*) FROM verdicts WHERE standing = 'watched'"
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%detect%' AND wait_event_type = 'Lock'"
 
 
@@ -25,6 +32,19 @@ def test_a_checkpoint_that_is_held_up_holds_up_no_other_partition(road: Road) ->
             assert not _judged(road, 0)
         until(lambda: _judged(road, 0))
     assert road.one("SELECT count(*) - count(DISTINCT (client, serial)) FROM verdicts") == 0
+
+
+def test_a_verdict_that_nobody_waits_for_holds_up_no_other_partition(road: Road) -> None:
+    """That a client is watched changes nothing at a gateway: such a verdict is written at once, but not waited for."""
+    with detecting(road):
+        with road.engine.connect() as holding:  # at whose end this is undone
+            holding.execute(text(STANDING), {"client": _name("keen", 0)})
+            _ask(road, 0, "keen", 2_000)  # uses its budget of leakage up
+            until(lambda: road.one(WAITING) > 0)
+            _steal(road, 1)
+            until(lambda: _judged(road, 1), BEFORE_LOCK_TIMEOUT)
+            assert road.one(WATCHED) == 0
+        until(lambda: road.one(WATCHED) == 1)
 
 
 def _ask(road: Road, partition: int, kind: str, queries: int) -> None:
