@@ -1,7 +1,8 @@
 """Scaling: what a query costs when more `detect` processes share the partitions. Real Kafka, real Postgres.
 
 The same stream is read by one process, then by more. CPU time is that of the `detect` processes alone, from when the
-group has dealt out the partitions until everything is accounted for; what starting costs is left out.
+group has dealt out the partitions until everything is accounted for; what starting costs is left out. Each run
+measures every number of processes in turn, and compares within itself.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from benchmarks import traffic
@@ -30,19 +32,31 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Add this benchmark's options."""
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4], metavar="N")
     parser.add_argument("--queries", type=int, default=200_000, metavar="N")
+    parser.add_argument("--runs", type=int, default=1, metavar="N")
 
 
 def run(chosen: argparse.Namespace) -> dict[str, Any]:
     """Let ever more processes read as many queries."""
     population = traffic.population()
     stream = list(itertools.islice(asked(), chosen.queries))
-    used = {many: measured(population, many, stream) for many in chosen.processes}
-    first = used[chosen.processes[0]]
+    runs = [{many: measured(population, many, stream) for many in chosen.processes} for _ in range(chosen.runs)]
+    first = chosen.processes[0]
     rows = [
-        {"processes": many, "CPU µs a query": f"{1e6 * seconds:.1f}", "of the first": f"{seconds / first:.2f}"}
-        for many, seconds in used.items()
+        {
+            "processes": many,
+            "CPU µs a query": _spread([1e6 * run[many] for run in runs], 1),
+            "of the first": _spread([run[many] / run[first] for run in runs], 2),
+        }
+        for many in chosen.processes
     ]
-    return {"rows": rows, "note": f"{chosen.queries:,} JSON records of 2,000 clients, {os.cpu_count()} cores"}
+    return {
+        "rows": rows,
+        "note": f"{chosen.queries:,} JSON records of 2,000 clients, {os.cpu_count()} cores; median (least - most)",
+    }
+
+
+def _spread(values: Sequence[float], digits: int) -> str:
+    return f"{median(values):.{digits}f} ({min(values):.{digits}f} - {max(values):.{digits}f})"
 
 
 def measured(population: Population, processes: int, stream: Sequence[tuple[bytes, bytes]]) -> float:

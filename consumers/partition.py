@@ -225,7 +225,7 @@ class Partition:
 
     def _snapshots_due(self, keep: int) -> bool:
         checkpoints, predictions = self._since
-        patience = 2 if self.pending.presses else 1  # somebody waits for a verdict: the next one may do
+        patience = 2 if self.pending.verdicts else 1  # which should not be kept waiting: the next checkpoint may do
         often = checkpoints >= patience * SNAPSHOT_CHECKPOINTS or predictions >= SNAPSHOT_QUERIES
         return often or self.detector.size > keep  # nobody leaves memory without a snapshot
 
