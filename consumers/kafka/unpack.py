@@ -111,9 +111,8 @@ def _driven(batches: bytes, checked: bool) -> Iterator[Piece]:
             raise CorruptRecordError(f"a wrong checksum at offset {batch.base_offset}")
         new = batch.magic == _FORMAT
         records = [] if new and batch.is_control_batch else [raw(record) for record in batch]
-        yield (
-            Piece(records, batch.next_offset, batch.leader_epoch) if new else Piece(records, batch.base_offset + 1, -1)
-        )
+        after, epoch = (batch.next_offset, batch.leader_epoch) if new else (batch.base_offset + 1, -1)
+        yield Piece(records, after, epoch)
 
 
 def _joined(fetched: bytes, at: int, checked: bool) -> _Joined:
