@@ -42,14 +42,14 @@ FIELDS: Final = (
 
 
 class Points(NamedTuple):
-    """The population's points, laid out for the loop. [p] points, [m] cells, [k] = min(NEAR, p)."""
+    """The population's points, laid out for the loop. [p] points, [m] cells, [k] = min(NEAR, p), [a] <= 24 axes."""
 
-    axes: npt.NDArray[np.float32]  # [24, p]
+    axes: npt.NDArray[np.float32]  # [a, p]
     answer: npt.NDArray[np.uint16]  # [p] the model's answer as 1 + place in `labels`
     varied: int  # ordered pairs of them that differ
     labels: npt.NDArray[np.int64]  # ascending
-    near: npt.NDArray[np.int64]  # [m, k] the points nearest to each cell
-    near_axes: npt.NDArray[np.float32]  # [m, 24, k]
+    near: npt.NDArray[np.uint16]  # [m, k] the points nearest to each cell
+    near_axes: npt.NDArray[np.float32]  # [m, a, k]
 
 
 class Seen(NamedTuple):
@@ -59,7 +59,7 @@ class Seen(NamedTuple):
     label: npt.NDArray[np.int64]  # -1: unknown
     has_input: npt.NDArray[np.bool_]
     repeat: npt.NDArray[np.bool_]
-    ux: npt.NDArray[np.float32]  # [n, 24]
+    ux: npt.NDArray[np.float32]  # [n, a]
     cell: npt.NDArray[np.int32]  # -1: none
     closing: npt.NDArray[np.int64]  # which window the query closes; -1: none
     order: Order  # client by client
@@ -97,9 +97,9 @@ def points(population: Population) -> Points | None:
 
 
 def laid_out(ux: npt.NDArray[np.float32], label: npt.NDArray[np.int64], cells: npt.NDArray[np.float32]) -> Points:
-    """Return points at ux f4[p, 24] with the model's answers i8[p], by cell f4[m, 24]."""
+    """Return points at ux f4[p, a] with the model's answers i8[p], by cell f4[m, a]."""
     apart = np.array([((ux - cell) ** 2).sum(1, dtype=np.float64) for cell in cells]).reshape(len(cells), len(ux))
-    near = np.argsort(apart, axis=1, kind="stable")[:, :NEAR].astype(np.int64)
+    near = np.argsort(apart, axis=1, kind="stable")[:, :NEAR].astype(np.uint16)
     labels, place = np.unique(label, return_inverse=True)
     by_cell = np.ascontiguousarray(ux[near].transpose(0, 2, 1))
     axes = np.ascontiguousarray(ux.T)

@@ -146,12 +146,8 @@ def asked(queries: tuple[Ints, Flags, Ints, Ints], features: Features) -> Asked:
 
 
 def scene(ux: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the first 24 principal axes, absent ones zero; f4[n, 24]."""
-    if ux.shape[1] >= SCENE:
-        return np.ascontiguousarray(ux[:, :SCENE])
-    out = np.zeros((len(ux), SCENE), np.float32)
-    out[:, : ux.shape[1]] = ux
-    return out
+    """Return the first principal axes, 24 at most; f4[n, a]. Where a population has fewer, no others are looked at."""
+    return np.ascontiguousarray(ux[:, :SCENE])
 
 
 @once
@@ -261,7 +257,7 @@ def _remember(ring: Ring, asked: Asked, row: int) -> int:
     if kept >= RECENT:
         _retire(ring, slot, place, kept - RECENT)
     put(ring.z[slot, place // BLOCK, :, place % BLOCK], asked.z[row])
-    put(ring.ux[slot, place // BLOCK, :, place % BLOCK], asked.ux[row])
+    put(ring.ux[slot, place // BLOCK, : asked.ux.shape[1], place % BLOCK], asked.ux[row])
     put(ring.c[slot, place], asked.c[row])
     ring.label[slot, place] = asked.label[row]
     ring.ordinal[slot, place] = kept
