@@ -12,7 +12,7 @@ from detector.sections import EVIDENCE, OPEN, PER_EVENT, PER_SIGNAL, Section, ev
 from detector.signals import SPANS
 from detector.signals.base import Field
 
-FIRST_SLOTS: Final = 16
+FIRST_SLOTS: Final = 64
 
 
 class Table:

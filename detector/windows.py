@@ -85,7 +85,9 @@ class Watch:
     def seats(self, queries: Queries) -> Ints:
         """Return each query's slot; each client's tenant becomes the one last stated."""
         of, slots = [0] * len(queries.clients), self.table.slots
-        for client in sorted(set(queries.client.tolist())):
+        asking = sorted(set(queries.client.tolist()))
+        self.table.reserve(sum(queries.clients[client] not in slots for client in asking))
+        for client in asking:
             name = queries.clients[client]
             of[client] = slot = slots[name] if name in slots else self.table.slot(name)
             self.table.tenants[slot] = queries.tenants[client]
