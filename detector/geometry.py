@@ -38,6 +38,8 @@ ARRAYS: Final[dict[str, str]] = {
     "trees_right": "i4[T, N]",
     "trees_value": "f4[T, N]",
     "rows": "f4[N, R] window rows of the population, in the order in which HalfSpaceTrees learns them",
+    "odd_column": "i2[T, Q] half-space trees: the column of `rows` that a question is about; grown anew where absent",
+    "odd_threshold": "f8[T, Q] less than it goes to the first child",
     "reservoir_ux": "f4[N, P] ordinary queries on which leakage is tested",
     "reservoir_label": "i8[N] the model's own answers to them",
     "leakage_map": "f4[Q, 2] share of them that a client's cheap copy labels alike -> that a neural network would",

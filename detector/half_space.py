@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.compiled import compiled, lean
+from detector.population import BadPopulation
 
 TREES: Final = 25
 HEIGHT: Final = 8
+QUESTIONS: Final = (TREES, 2**HEIGHT - 1)
 SEED: Final = 7  # any; fixed, so that every process grows the same trees
 ENOUGH: Final = 0.1  # of the window: a node with fewer rows ends a walk, as in the paper
 
@@ -31,17 +33,22 @@ class HalfSpaces(NamedTuple):
 
 def grown(columns: Sequence[int]) -> HalfSpaces:
     """Return empty trees over these columns, whose values lie within 0..1."""
-    from river import anomaly  # noqa: PLC0415  # takes two seconds, which only who judges should spend
+    from river import anomaly  # noqa: PLC0415  # takes two seconds, which only who learns should spend
 
     model: Any = anomaly.HalfSpaceTrees(n_trees=TREES, height=HEIGHT, seed=SEED)  # river is typed in part only
     model.learn_one(dict.fromkeys(columns, 0.0))
-    questions, nodes = (TREES, 2**HEIGHT - 1), (TREES, 2 ** (HEIGHT + 1) - 1)
-    out = HalfSpaces(
-        np.zeros(questions, np.int64), np.zeros(questions), np.zeros(nodes, np.int64), np.zeros(nodes, np.int64)
-    )
+    out = empty(np.zeros(QUESTIONS, np.int64), np.zeros(QUESTIONS), 1)
     for tree, root in enumerate(model.trees):
         _copy(root, tree, 0, out)
     return out
+
+
+def empty(column: npt.NDArray[np.int64], threshold: npt.NDArray[np.float64], columns: int) -> HalfSpaces:
+    """Return trees that ask this of rows of so many columns, and hold nothing. Raises BadPopulation."""
+    if not column.shape == threshold.shape == QUESTIONS or not np.isin(column, np.arange(columns)).all():
+        raise BadPopulation(f"population: half-space trees must ask {QUESTIONS} questions of {columns} columns")
+    nodes = TREES, 2 ** (HEIGHT + 1) - 1
+    return HalfSpaces(column, threshold, np.zeros(nodes, np.int64), np.zeros(nodes, np.int64))
 
 
 def _copy(node: Any, tree: int, at: int, out: HalfSpaces) -> None:

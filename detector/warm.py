@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detector import evidence, geometry, leakage
+from detector import evidence, geometry, half_space, leakage
 from detector.detector import Detector
 from detector.policy import Policy
 from detector.population import Population
@@ -13,7 +13,6 @@ from detector.query import Queries, Shape
 from detector.signals import EVENTS, ROW, novelty
 
 _ASKED = 40  # queries: two windows and a half
-_ROWS = np.full((novelty.ROWS_MIN, len(ROW)), 0.5, np.float32)  # of all populations: trees are grown once
 
 
 def warm() -> None:
@@ -54,7 +53,9 @@ def _population(shape: Shape) -> Population:
         "cells": np.eye(2, axes, dtype=np.float32),
         "reservoir_ux": np.zeros((leakage.POINTS_MIN, axes), np.float32),
         "reservoir_label": np.zeros(leakage.POINTS_MIN, np.int64),
-        "rows": _ROWS,
+        "rows": np.full((novelty.ROWS_MIN, len(ROW)), 0.5, np.float32),
+        "odd_column": np.zeros(half_space.QUESTIONS, np.int16),
+        "odd_threshold": np.zeros(half_space.QUESTIONS),
     }
     return Population(
         model="warm",
@@ -66,7 +67,7 @@ def _population(shape: Shape) -> Population:
         since=0,
         until=1,
         gated=True,
-        numbers={"r": 0.5, "udist": 1.0, "con": 0.3},
+        numbers={"r": 0.5, "udist": 1.0, "con": 0.3, "odd98": 0.9, "odd998": 0.9},
         ceilings={event.name: 0.5 for event in EVENTS},
         strong={event.name: 0.5 for event in EVENTS if event.strong},
         arrays=arrays,

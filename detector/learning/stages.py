@@ -22,7 +22,7 @@ from detector.learning.virtual import Pool, Stock
 from detector.policy import Policy
 from detector.population import Population
 from detector.query import Queries
-from detector.signals import EVENTS, KINDS
+from detector.signals import EVENTS, KINDS, novelty
 from detector.signals.base import Event
 
 PLACES: Final = 32  # of the input space, for virtual clients who are at home in a few
@@ -259,7 +259,9 @@ def _windows(past: Queries, population: Population, cut: npt.NDArray[np.float32]
     if len(cut):
         # In random order: HalfSpaceTrees learns from the order, and clients lie one after the other here.
         arrays["rows"] = cut[rng.permutation(len(cut))[:WINDOW_ROWS]]
-        numbers |= _entropies(cut)
+        asked, odd = novelty.learnt(arrays["rows"])
+        arrays |= asked
+        numbers |= _entropies(cut) | odd
     kept = np.sort(rng.permutation(rows[past.label[rows] >= 0])[: leakage.POINTS])
     if len(kept) and past.input is not None:
         found = features.extract(population, past.input[kept], past.label[kept])

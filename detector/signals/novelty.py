@@ -1,19 +1,21 @@
 """Novelty: windows that as a whole look like none of the ordinary clients' (river's half-space trees).
 
-Too coarse to block by itself, but it sees Boundary, which no single reading does. The trees are rebuilt from
-the population's stored window rows: no pickle, and the same trees everywhere.
+Too coarse to block by itself, but it sees Boundary, which no single reading does. River grows the trees when a
+population is learnt, which keeps what they ask (older ones do not: theirs are grown when they are loaded); what they
+hold is rebuilt from its window rows. No pickle, and the same trees everywhere.
 """
 
 import math
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from detector import half_space
+from detector import geometry, half_space
 from detector.compiled import lean
+from detector.half_space import HalfSpaces
 from detector.once import once
-from detector.population import Population
+from detector.population import Array, Population
 from detector.signals.base import Counts, Event, Hit, Outcomes, Signal, Trace, known, number
 
 WINDOW: Final = 1_000  # rows after which the trees' new counts serve
@@ -24,59 +26,89 @@ QUANTILES: Final = {"odd98": 0.98, "odd998": 0.998}
 _Rows = npt.NDArray[np.float32]
 
 
-class _Trees:
-    """Trees grown on a population's rows, with the quantiles of what they said of each row before learning it."""
+class _Trees(NamedTuple):
+    """Trees that hold a population's rows."""
 
-    def __init__(self, rows: _Rows) -> None:
-        self._span = min(WINDOW, len(rows) // 2)
-        columns = np.flatnonzero(~np.isnan(rows).all(axis=0))
-        usual = np.zeros(rows.shape[1], np.float32)
-        usual[columns] = np.nan_to_num(np.nanmedian(rows[:, columns], axis=0))
-        self._trees = half_space.grown(columns.tolist())
-        said = half_space.taught(self._trees, rows, usual, self._span)
-        from river.stats import Quantile  # noqa: PLC0415  # see `half_space.grown`
+    trees: HalfSpaces
+    span: int  # rows whose counts serve
+    said: npt.NDArray[np.float64]  # of each later row before it was learnt
 
-        self._quantiles = {name: Quantile(share) for name, share in QUANTILES.items()}
-        for quantile in self._quantiles.values():
-            for value in said[self._span :].tolist():
-                quantile.update(value)
 
-    def scores(self, rows: _Rows) -> _Rows:
-        """Return how odd window rows f4[m, R] are, 0..1."""
-        return half_space.scores(self._trees, rows, self._span).astype(np.float32)
-
-    def threshold(self, name: str) -> float:
-        """Return the population's own quantile of the score."""
-        return float(self._quantiles[name].get() or math.inf)
+def learnt(rows: _Rows) -> tuple[dict[str, Array], dict[str, float]]:
+    """Return the arrays and numbers that a population keeps of trees grown for its rows; none of too few rows."""
+    if len(rows) < ROWS_MIN:
+        return {}, {}
+    found = _grown(rows)
+    asked: dict[str, Array] = {
+        "odd_column": found.trees.column.astype(np.int16),
+        "odd_threshold": found.trees.threshold,
+    }
+    return asked, {name: _quantile(found, share) for name, share in QUANTILES.items()}
 
 
 def _trees(population: Population) -> _Trees | None:
     rows = population.arrays.get("rows")
-    return None if rows is None or len(rows) < ROWS_MIN else _grown(rows)
+    if rows is None or len(rows) < ROWS_MIN:
+        return None
+    return _kept(population) if "odd_column" in population.arrays else _grown(rows)
+
+
+@once
+def _kept(population: Population) -> _Trees:
+    rows = geometry.array(population, "rows", np.float32)
+    column = geometry.array(population, "odd_column", np.int64)
+    threshold = geometry.array(population, "odd_threshold", np.float64)
+    return _taught(half_space.empty(column, threshold, rows.shape[1]), rows)
 
 
 @once
 def _grown(rows: _Rows) -> _Trees:
-    return _Trees(np.require(rows, np.float32, ["C", "W"]))
+    return _taught(half_space.grown(_spoken(rows).tolist()), np.require(rows, np.float32, ["C", "W"]))
+
+
+def _taught(trees: HalfSpaces, rows: _Rows) -> _Trees:
+    span, columns = min(WINDOW, len(rows) // 2), _spoken(rows)
+    usual = np.zeros(rows.shape[1], np.float32)
+    usual[columns] = np.nan_to_num(np.nanmedian(rows[:, columns], axis=0))
+    return _Trees(trees, span, half_space.taught(trees, rows, usual, span)[span:])
+
+
+def _spoken(rows: _Rows) -> npt.NDArray[np.intp]:
+    """Return the columns of which anything is known."""
+    return np.flatnonzero(~np.isnan(rows).all(axis=0))
 
 
 def scores(population: Population, rows: _Rows) -> _Rows:
     """Return how odd each window row f4[m, R] is, 0..1; NaN while the population holds too few rows."""
-    trees = _trees(population)
-    if trees is None:
+    found = _trees(population)
+    if found is None:
         return np.full(len(rows), np.nan, np.float32)
-    return trees.scores(np.require(rows, np.float32, ["C", "W"]))
+    return half_space.scores(found.trees, np.require(rows, np.float32, ["C", "W"]), found.span).astype(np.float32)
 
 
-def _threshold(population: Population, name: str) -> float:
-    told = number(population, name)
-    trees = _trees(population)
-    return trees.threshold(name) if trees is not None and math.isnan(told) else told
+@once
+def _quantiles(population: Population) -> dict[str, float]:
+    """Return the population's own quantiles of the score; NaN: unknown."""
+    found = _trees(population)
+    told = {name: number(population, name) for name in QUANTILES}
+    return {
+        name: _quantile(found, QUANTILES[name]) if found is not None and math.isnan(value) else value
+        for name, value in told.items()
+    }
+
+
+def _quantile(found: _Trees, share: float) -> float:
+    from river.stats import Quantile  # noqa: PLC0415  # see `half_space.grown`
+
+    quantile = Quantile(share)
+    for value in found.said.tolist():
+        quantile.update(value)
+    return float(quantile.get() or math.inf)
 
 
 @once
 def _thresholds(population: Population) -> tuple[Any, ...]:
-    return tuple(np.float32(_threshold(population, name)) for name in QUANTILES)
+    return tuple(np.float32(value) for value in _quantiles(population).values())
 
 
 def _read(rows: _Rows, population: Population, out: Outcomes) -> None:
@@ -97,7 +129,7 @@ def _compare(rows: Any, odd: Any, thresholds: tuple[float, float], out: Outcomes
 
 def _because(counts: Counts) -> str:
     degree, name = ("98 %", "99.8 %")[counts.strongest], tuple(QUANTILES)[counts.strongest]
-    usual = math.nan if counts.population is None else _threshold(counts.population, name)
+    usual = math.nan if counts.population is None else _quantiles(counts.population)[name]
     above = "" if math.isnan(usual) else f", above {usual:.2f} on a scale of 0 to 1"
     return (
         f"{counts.share(counts.strongest)} windows as a whole are odder than {degree} of ordinary windows{above}"
@@ -111,7 +143,7 @@ def _trace(rows: _Rows, population: Population) -> Trace:
 
 
 def _words(hit: Hit) -> str:
-    usual = _threshold(hit.population, "odd98")
+    usual = _quantiles(hit.population)["odd98"]
     return f"are {hit.numbers[0]:.2f} odd on a scale of 0 to 1 (98 % of ordinary windows: below {usual:.2f})"
 
 
