@@ -60,7 +60,9 @@ class Table:
             return found
         slot = self._free.pop() if self._free else len(self.names)
         if slot == len(self.names):
-            self._append(slot)
+            self.reserve(1)
+            self.names.append(None)
+            self.tenants.append(None)
         self.names[slot] = client
         self.slots[client] = slot
         digest = hashlib.blake2b(client.encode(), digest_size=8).digest()
@@ -110,12 +112,6 @@ class Table:
         """Forget what the open window has counted so far; its queries still count towards its length."""
         for name in OPEN if not self.light else ():
             self.evidence[name][slot] = 0
-
-    def _append(self, slot: int) -> None:
-        if slot == len(self.head["seed"]):
-            self._grow(2 * slot)
-        self.names.append(None)
-        self.tenants.append(None)
 
     def _grow(self, capacity: int) -> None:
         """Make room. Other views of the columns are made anew: nobody holds a column while it grows."""
