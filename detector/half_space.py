@@ -16,7 +16,7 @@ from detector.population import BadPopulation
 TREES: Final = 25
 HEIGHT: Final = 8
 QUESTIONS: Final = (TREES, 2**HEIGHT - 1)
-SEED: Final = 7  # any; fixed, so that every process grows the same trees
+SEED: Final = 7  # any; fixed, so that the same past grows the same trees
 ENOUGH: Final = 0.1  # of the window: a node with fewer rows ends a walk, as in the paper
 
 Rows = npt.NDArray[np.float32]

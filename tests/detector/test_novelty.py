@@ -23,9 +23,9 @@ print("river" in sys.modules)
 """
 
 
-def kept(rows: int = novelty.ROWS_MIN, **arrays: Array) -> Population:
-    """Return a population with so many window rows, as `learn` leaves them, of which one column is unknown."""
-    seen = np.random.default_rng(1).random((rows, len(ROW)), np.float32)
+def kept(**arrays: Array) -> Population:
+    """Return a population as `learn` leaves it: window rows, of which one column is unknown, and their trees."""
+    seen = np.random.default_rng(1).random((novelty.ROWS_MIN, len(ROW)), np.float32)
     seen[:, 3] = np.nan
     asked, numbers = novelty.learnt(seen)
     known = build.population()
